@@ -182,7 +182,7 @@ class Registry(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
-    """A job to be run again and again: ``every`` is hourly, daily, weekly, monthly or a cron line (UTC)."""
+    """A job run again and again: ``every`` is hourly, daily, weekly, monthly or a five-field cron line (UTC)."""
 
     job: str
     every: str
@@ -293,7 +293,7 @@ class Journal(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Workspace:
-    """Everything a use case may touch. `aws_auto.pipeline.workspace.open_workspace` is the only place that wires one."""
+    """Everything a use case may touch, wired in one place: `aws_auto.pipeline.workspace.open_workspace`."""
 
     root: Path
     clock: Clock
