@@ -348,7 +348,7 @@ def _validated(frame: pl.DataFrame, *, tz: str | None, duplicates: Duplicates, r
 def _with_utc_time(frame: pl.DataFrame, tz: str | None) -> tuple[pl.DataFrame, bool]:
     """The timestamp column as UTC microseconds, and whether it was naive and read as UTC."""
     time = frame[TIMESTAMP]
-    if time.dtype == pl.Date:
+    if time.dtype in (pl.Date, pl.Null):
         time = time.cast(pl.Datetime("us"))
     if time.dtype == pl.String:
         parsed = _parsed_times(time)

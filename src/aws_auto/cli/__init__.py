@@ -1,1 +1,84 @@
-"""TODO."""
+"""The terminal: the only storey that imports typer or rich, and `main`, the only place that handles errors.
+
+``--help`` must answer in 0.15 CPU-seconds, so this package imports nothing heavy: commands import what they need when
+they run (tests/e2e/test_cli_start.py counts the modules).
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from aws_auto.errors import EXIT_BUG, AwsAutoError
+
+app = typer.Typer(
+    name="aws-auto",
+    help="Learns from what AWS knows about an estate: what is wrong, what is coming, what is wasted.",
+    rich_markup_mode=None,  # rich help costs 0.3 CPU-seconds
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"aws-auto {version('aws-auto')}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and stop.", callback=_show_version, is_eager=True)
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback of an error; allowed anywhere on the line.")
+    ] = False,
+) -> None:
+    """Everything is under one word: aws-auto ml --help."""
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run the command line and exit: 0, the code of the error's class, 130 when interrupted, 70 for a bug."""
+    from aws_auto.cli import ml
+
+    if not any(group.name == "ml" for group in app.registered_groups):
+        app.add_typer(ml.app, name="ml")
+    args = list(sys.argv[1:] if argv is None else argv)
+    debug = "--debug" in args
+    args = [a for a in args if a != "--debug"]
+    try:
+        app(args=args, prog_name="aws-auto")
+    except AwsAutoError as error:
+        if debug:
+            raise
+        typer.echo(f"error: {error}", err=True)
+        if error.hint:
+            typer.echo(f"hint: {error.hint}", err=True)
+        sys.exit(error.exit_code)
+    except Exception as error:
+        if debug:
+            raise
+        _report_bug(error, args)
+        sys.exit(EXIT_BUG)
+
+
+def _report_bug(error: Exception, args: list[str]) -> None:
+    """Write the traceback to a file and say where it is; arguments are kept, environment and data are not."""
+    import platform
+    import tempfile
+    import traceback
+    from importlib.metadata import version
+    from pathlib import Path
+
+    text = "".join(traceback.format_exception(error))
+    header = f"aws-auto {version('aws-auto')}, Python {platform.python_version()}, {platform.platform()}\n{args}\n\n"
+    with tempfile.NamedTemporaryFile("w", prefix="aws-auto-crash-", suffix=".txt", delete=False) as file:
+        file.write(header + text)
+    typer.echo(f"this is a bug in aws-auto: {type(error).__name__}: {error}", err=True)
+    typer.echo(f"hint: please report it with the file {Path(file.name)}, or repeat with --debug", err=True)

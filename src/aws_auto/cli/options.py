@@ -1,0 +1,106 @@
+"""Words that several commands share: their flags, their choices, and how text becomes values."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from aws_auto.errors import UsageError
+
+if TYPE_CHECKING:
+    from aws_auto.pipeline.ports import Source, Window, Workspace
+
+
+class Switch(StrEnum):
+    """On or off, in the documented words."""
+
+    ENABLED = "enabled"
+    DISABLED = "disabled"
+
+
+class DataSource(StrEnum):
+    """Where data comes from."""
+
+    CLOUDWATCH = "cloudwatch"
+    COST_EXPLORER = "cost-explorer"
+    CUR = "cur"
+    FOCUS = "focus"
+    FILE = "file"
+    APPLICATION_LOGS = "application-logs"
+    SAMPLE = "sample"
+
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON to standard output instead of tables.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done, with its price, and stop.")]
+Home = Annotated[
+    Path | None,
+    typer.Option("--workspace", help="Folder of the workspace.", envvar="AWS_AUTO_HOME", show_default=".aws-auto"),
+]
+Target = Annotated[str, typer.Option("--target", help="auto, local or aws.", envvar="AWS_AUTO_TARGET")]
+Sources = Annotated[
+    list[DataSource] | None,
+    typer.Option("--data-source", help="Fill the lake from here first; may be repeated. Default: what is there."),
+]
+DataPath = Annotated[
+    list[str] | None,
+    typer.Option("--path", help="File, folder or s3:// prefix of the sources cur, focus, file, application-logs."),
+]
+WindowText = Annotated[str, typer.Option("--window", help="How far back to look, such as 14d or 12h.")]
+Region = Annotated[str | None, typer.Option("--region", help="AWS region; default: as your AWS profile says.")]
+Config = Annotated[
+    list[Path] | None, typer.Option("--config", "-c", help="YAML file; may be repeated, one document in all.")
+]
+
+
+def words(text: str | None) -> list[str]:
+    """``a,b , c`` as a list, empty for None."""
+    return [w.strip() for w in (text or "").split(",") if w.strip()]
+
+
+def window(text: str, now: datetime) -> Window:
+    """The window of that length ending now, on whole minutes.
+
+    Raises:
+        UsageError: the text is no duration.
+    """
+    from aws_auto.config.units import Duration
+    from aws_auto.pipeline.ports import Window as Span
+
+    try:
+        length = timedelta(seconds=Duration.parse(text).seconds)
+    except ValueError as error:
+        raise UsageError(str(error), where="--window") from error
+    if length <= timedelta(0):
+        raise UsageError("must be longer than nothing", where="--window", hint="write for example --window 30d")
+    end = now.replace(second=0, microsecond=0)
+    return Span(end - length, end)
+
+
+def sources(kinds: list[DataSource], paths: list[str], ws: Workspace, region: str | None) -> list[Source]:
+    """The sources named on the command line, files matched to the kinds that read files.
+
+    Raises:
+        UsageError: a file source without a path, or a path that no source reads.
+    """
+    from aws_auto.pipeline.workspace import open_source
+
+    readers = {DataSource.CUR, DataSource.FOCUS, DataSource.FILE, DataSource.APPLICATION_LOGS}
+    reading = [k for k in kinds if k in readers]
+    needing = [k for k in reading if k is not DataSource.APPLICATION_LOGS]
+    if needing and not paths:
+        raise UsageError(
+            f"--data-source {needing[0]} reads a file", where="--path", hint="add --path FILE, a folder or s3://..."
+        )
+    if paths and not reading:
+        raise UsageError("no data source on the line reads a path", where="--path", hint="add --data-source file")
+    if len(reading) > 1 and paths:
+        raise UsageError("one kind of file at a time", where="--data-source", hint="run the command once per kind")
+    made = []
+    for kind in kinds:
+        for path in paths if kind in readers and paths else [None]:
+            made.append(open_source(kind.value, ws, path=path, region=region))
+    return made

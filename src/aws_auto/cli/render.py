@@ -1,0 +1,115 @@
+"""How values look in a terminal: data on standard output, talk on standard error, colour never alone."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from aws_auto.results import as_json
+
+if TYPE_CHECKING:
+    from aws_auto.pipeline.plan import Plan
+    from aws_auto.pipeline.ports import Estimate
+    from aws_auto.protocols import Progress
+
+
+def talk(text: str) -> None:
+    """One line to the person; never data."""
+    typer.echo(text, err=True)
+
+
+def emit(value: Any) -> None:  # noqa: ANN401 - any result
+    """The value as indented JSON on standard output."""
+    typer.echo(json.dumps(as_json(value), indent=2, ensure_ascii=False))
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str | None = None) -> None:
+    """A plain table that can be grepped: full width of its content when piped, the terminal's width otherwise."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    piped = not sys.stdout.isatty()
+    console = Console(width=240 if piped else None, highlight=False, soft_wrap=piped)
+    grid = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
+    for name in columns:
+        grid.add_column(name, overflow="fold")
+    for row in rows:
+        grid.add_row(*("-" if cell is None else str(cell) for cell in row))
+    console.print(grid)
+
+
+@contextmanager
+def progress(what: str) -> Iterator[Progress]:
+    """A bar on standard error for work over two seconds; silence where nobody watches."""
+    if not sys.stderr.isatty():
+        yield lambda _what, _done, _total: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        task = bars.add_task(what, total=None)
+
+        def tell(step: str, done: int, total: int) -> None:
+            bars.update(task, description=f"{what}: {step}", completed=done, total=total)
+
+        yield tell
+
+
+def estimate(source: str, value: Estimate) -> None:
+    """What a pull will cost, before it is made."""
+    talk(f"{source}: {value.calls} API calls, {value.price_usd:.2f} USD")
+    for line in value.lines:
+        talk(f"  {line}")
+
+
+def plan(value: Plan) -> None:
+    """Every change of a plan, its money, its repairs."""
+    from aws_auto.pipeline.plan import Create, Delete, Update
+
+    rows: list[tuple[object, ...]] = []
+    for change in value.changes:
+        match change:
+            case Create(new):
+                rows.append(("create", new.key, _properties(dict(new.properties)), _money(new.monthly_usd)))
+            case Update(_, new):
+                changed = "; ".join(f"{n}: {_short(a)} -> {_short(b)}" for n, (a, b) in change.changed().items())
+                rows.append(("update", new.key, changed, _money(new.monthly_usd)))
+            case Delete(old):
+                rows.append(("delete", old.key, "", _money(old.monthly_usd)))
+    if rows:
+        table(("change", "resource", "what", "USD/month"), rows)
+    for repair in value.repairs:
+        talk(f"repaired {repair.where}: {repair.was} -> {repair.became}: {repair.why}")
+    for note in value.notes:
+        talk(f"note: {note}")
+    unpriced = value.unpriced()
+    talk(
+        f"plan {value.checksum()}: {value}; {value.monthly_usd():+.2f} USD/month"
+        + (f", {len(unpriced)} without a known price" if unpriced else "")
+    )
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """A figure for a table."""
+    return "-" if value is None else f"{value:.{digits}g}"
+
+
+def _money(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.2f}"
+
+
+def _properties(values: dict[str, Any]) -> str:
+    return "; ".join(f"{name}={_short(value)}" for name, value in values.items() if value not in (None, {}, []))
+
+
+def _short(value: object, width: int = 60) -> str:
+    text = value if isinstance(value, str) else json.dumps(as_json(value), sort_keys=True)
+    return text if len(text) <= width else text[: width - 1] + "…"
