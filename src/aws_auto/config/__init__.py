@@ -1,1 +1,1 @@
-"""TODO."""
+"""YAML in, located problems or frozen documents out. Start at `document`; `units` holds the small types."""
