@@ -1,1 +1,1 @@
-"""TODO."""
+"""Drift: whether a current window differs from a reference by more than the reference differs from itself."""
