@@ -75,7 +75,8 @@ class Batch:
     Attributes:
         dataset: ``metrics``, ``resources``, ``billing``, ``logs``, ``truth``.
         rows: has a column ``timestamp`` (UTC).
-        keys: identity of a row: rows merge column by column, new values win. Empty: rows replace all in ``window``.
+        keys: identity of a row, ``timestamp`` among them: rows merge column by column, new values that are not null
+            win. Empty: rows replace all in ``window``.
         window: the span that these rows speak for.
         final: True when the span will never change again, so that it is not asked for a second time.
     """
@@ -163,6 +164,10 @@ class Registry(Protocol):
         """The version that answers now."""
         ...
 
+    def champion_at(self, name: str, at: datetime) -> ModelVersion | None:
+        """The version that answered at that time, with the stage that it has now."""
+        ...
+
     def versions(self, name: str | None = None) -> list[ModelVersion]:
         """All versions, newest first."""
         ...
@@ -214,7 +219,10 @@ class Scheduler(Protocol):
 class Target(Protocol):
     """Where models are deployed."""
 
-    name: Literal["local", "aws"]
+    @property
+    def name(self) -> Literal["local", "aws"]:
+        """Which of the two it is."""
+        ...
 
     def observe(self) -> Mapping[str, Resource]:
         """What is there and is ours, by key. Reads only."""

@@ -1,0 +1,107 @@
+"""The only wiring: a folder becomes a `Workspace`.
+
+Opening reads one page of ``state.db`` and imports neither Polars nor boto3, unless ``auto`` has to ask boto3's chain
+whether credentials exist.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aws_auto.errors import UsageError
+from aws_auto.pipeline.local.artifacts import Artifacts
+from aws_auto.pipeline.local.clock import SystemClock
+from aws_auto.pipeline.local.files import make_folder, refusals
+from aws_auto.pipeline.local.journal import LocalJournal
+from aws_auto.pipeline.local.lake import LocalLake
+from aws_auto.pipeline.local.registry import LocalRegistry
+from aws_auto.pipeline.local.scheduler import LocalScheduler
+from aws_auto.pipeline.local.state import State
+from aws_auto.pipeline.ports import Workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aws_auto.pipeline.ports import Clock, Target
+
+HOME = "AWS_AUTO_HOME"
+TARGET = "AWS_AUTO_TARGET"
+TARGETS = ("auto", "local", "aws")
+
+
+def open_workspace(
+    root: Path | None = None,
+    *,
+    target: str = "auto",
+    environ: Mapping[str, str] | None = None,
+    clock: Clock | None = None,
+) -> Workspace:
+    """The workspace in that folder, made when there is none.
+
+    Args:
+        root: default ``$AWS_AUTO_HOME``, else ``.aws-auto`` in the current folder.
+        target: ``auto``, ``local`` or ``aws``; see `choose_target`.
+        environ: default the process's environment.
+        clock: default the machine's.
+
+    Raises:
+        UsageError: ``target`` or ``$AWS_AUTO_TARGET`` is none of the three.
+        TargetError: the folder cannot be used: read-only, full, a file in its place, damaged, of a newer aws-auto.
+    """
+    environ = os.environ if environ is None else environ
+    clock = clock or SystemClock()
+    name, _ = choose_target(target, environ)
+    root = (root or Path(environ.get(HOME) or ".aws-auto")).expanduser().absolute()
+    _make(root)
+    state = State(root / "state.db")
+    return Workspace(
+        root=root,
+        clock=clock,
+        lake=LocalLake(root / "lake", state, clock),
+        registry=LocalRegistry(state, Artifacts(root / "artifacts"), clock),
+        scheduler=LocalScheduler(state, clock),
+        target=_target(name, state, clock),
+        journal=LocalJournal(state, clock),
+    )
+
+
+def choose_target(target: str, environ: Mapping[str, str]) -> tuple[str, str]:
+    """Where to deploy, ``local`` or ``aws``, and why, in words for the first line that the user sees.
+
+    A ``target`` other than ``auto`` decides, then ``$AWS_AUTO_TARGET``, then whether AWS credentials resolve.
+
+    Raises:
+        UsageError: it is none of ``auto``, ``local`` and ``aws``.
+    """
+    for wanted, source in ((target, "--target"), (environ.get(TARGET) or "auto", TARGET)):
+        if wanted not in TARGETS:
+            raise UsageError(f"{wanted!r} is not a target", where=source, hint=f"use one of {', '.join(TARGETS)}")
+        if wanted != "auto":
+            return wanted, f"{source} says so"
+    from aws_auto.pipeline.aws.session import resolve
+
+    identity = resolve(environ)
+    if identity is None:
+        return "local", "no AWS credentials were found"
+    return "aws", f"AWS credentials were found ({identity})"
+
+
+def _make(root: Path) -> None:
+    with refusals(root):
+        if root.is_dir():
+            return
+        make_folder(root)
+        # What is in here is large, private and made again at will: none of it belongs into the user's repository.
+        (root / ".gitignore").write_text("*\n", encoding="utf-8")
+
+
+def _target(name: str, state: State, clock: Clock) -> Target:
+    if name == "aws":
+        from aws_auto.pipeline.aws.target import AwsTarget
+
+        return AwsTarget()
+    from aws_auto.pipeline.local.target import LocalTarget
+
+    return LocalTarget(state, clock)
