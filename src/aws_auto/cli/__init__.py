@@ -7,7 +7,6 @@ they run (tests/e2e/test_cli_start.py counts the modules).
 from __future__ import annotations
 
 import sys
-from typing import Annotated
 
 import typer
 
@@ -15,7 +14,6 @@ from aws_auto.errors import EXIT_BUG, AwsAutoError
 
 app = typer.Typer(
     name="aws-auto",
-    help="Learns from what AWS knows about an estate: what is wrong, what is coming, what is wasted.",
     rich_markup_mode=None,  # rich help costs 0.3 CPU-seconds
     pretty_exceptions_enable=False,
     no_args_is_help=True,
@@ -23,24 +21,10 @@ app = typer.Typer(
 )
 
 
-def _show_version(wanted: bool) -> None:
-    if wanted:
-        from importlib.metadata import version
-
-        typer.echo(f"aws-auto {version('aws-auto')}")
-        raise typer.Exit
-
-
-@app.callback()
-def root(
-    version: Annotated[
-        bool, typer.Option("--version", help="Print the version and stop.", callback=_show_version, is_eager=True)
-    ] = False,
-    debug: Annotated[
-        bool, typer.Option("--debug", help="Show the traceback of an error; allowed anywhere on the line.")
-    ] = False,
-) -> None:
-    """Everything is under one word: aws-auto ml --help."""
+@app.callback(epilog="Anywhere on the line: --debug shows the traceback of an error.  --version prints the version.")
+def root() -> None:
+    """Learns from what AWS knows about an estate: what is wrong, what is coming, what is wasted."""
+    # No options here: typer would import pydantic to read them, which doubles the time of every --help.
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -52,6 +36,11 @@ def main(argv: list[str] | None = None) -> None:
     args = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in args
     args = [a for a in args if a != "--debug"]
+    if args == ["--version"]:
+        from importlib.metadata import version
+
+        typer.echo(f"aws-auto {version('aws-auto')}")
+        return
     try:
         app(args=args, prog_name="aws-auto")
     except AwsAutoError as error:

@@ -99,8 +99,8 @@ def sources(kinds: list[DataSource], paths: list[str], ws: Workspace, region: st
         raise UsageError("no data source on the line reads a path", where="--path", hint="add --data-source file")
     if len(reading) > 1 and paths:
         raise UsageError("one kind of file at a time", where="--data-source", hint="run the command once per kind")
-    made = []
-    for kind in kinds:
-        for path in paths if kind in readers and paths else [None]:
-            made.append(open_source(kind.value, ws, path=path, region=region))
-    return made
+    return [
+        open_source(kind.value, ws, path=path, region=region)
+        for kind in kinds
+        for path in (paths if kind in readers and paths else [None])
+    ]

@@ -6,10 +6,12 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
+from aws_auto.errors import UsageError
 from aws_auto.results import as_json
 
 if TYPE_CHECKING:
@@ -113,3 +115,23 @@ def _properties(values: dict[str, Any]) -> str:
 def _short(value: object, width: int = 60) -> str:
     text = value if isinstance(value, str) else json.dumps(as_json(value), sort_keys=True)
     return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def write(path: Path, text: str) -> Path:
+    """Write a file whole or not at all, and return its path.
+
+    Raises:
+        UsageError: the place cannot be written to.
+    """
+    import os
+
+    half = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        half.write_text(text, encoding="utf-8")
+        half.replace(path)
+    except OSError as error:
+        raise UsageError(
+            f"cannot be written: {error.strerror}", where=str(path), hint="choose another place"
+        ) from error
+    return path

@@ -1,0 +1,371 @@
+"""The commands of ``aws-auto ml``: validate, ask, execute, say what to do next.
+
+A command parses, opens the workspace, calls use cases and renders; it decides nothing about models or AWS.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from aws_auto.cli import options, render
+from aws_auto.cli.options import DataSource, Switch
+
+if TYPE_CHECKING:
+    from aws_auto.pipeline.ports import Window, Workspace
+
+app = typer.Typer(
+    name="ml",
+    help="Train, deploy and monitor models of an AWS estate.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+
+@app.command()
+def validate(
+    files: Annotated[list[Path], typer.Argument(help="YAML files that make one configuration.")],
+    as_json: options.Json = False,
+) -> None:
+    """Check a configuration and show every problem with its line.
+
+    Example: aws-auto ml validate pipeline.yaml
+    """
+    from aws_auto.config import document
+    from aws_auto.errors import ConfigError
+
+    try:
+        loaded = document.load(files)
+    except ConfigError as error:
+        if not as_json:
+            raise
+        render.emit({"valid": False, "problems": error.problems})
+        raise typer.Exit(error.exit_code) from error
+    found = loaded.sections()
+    if as_json:
+        render.emit({"valid": True, "sections": found})
+    else:
+        render.talk(f"{', '.join(map(str, files))}: valid; holds {', '.join(found) or 'nothing'}")
+
+
+@app.command()
+def collect(
+    data_source: options.Sources = None,
+    path: options.DataPath = None,
+    window: options.WindowText = "30d",
+    region: options.Region = None,
+    dry_run: options.DryRun = False,
+    workspace: options.Home = None,
+    target: options.Target = "auto",
+    as_json: options.Json = False,
+) -> None:
+    """Fill the lake: only what is missing is asked for, and its price is shown first.
+
+    Example: aws-auto ml collect --data-source sample --window 14d
+    """
+    from aws_auto.errors import UsageError
+
+    if not data_source:
+        raise UsageError("nothing to collect from", where="--data-source", hint="for example --data-source sample")
+    ws = _open(workspace, target)
+    reports = _collect(ws, data_source, path, options.window(window, ws.clock.now()), region, dry_run=dry_run)
+    if as_json:
+        render.emit(reports)
+        return
+    rows = [(r["source"], r["calls"], f"{r['price_usd']:.2f}", r["rows"], r["pulled"], r["skipped"]) for r in reports]
+    render.table(("source", "API calls", "USD", "rows", "windows pulled", "windows already there"), rows)
+    render.talk("dry run: nothing was asked for" if dry_run else "next: aws-auto ml train-models")
+
+
+@app.command("train-models")
+def train_models(
+    models: Annotated[
+        str | None, typer.Option("--models", help="Comma-separated names; default all: see aws-auto ml recipes.")
+    ] = None,
+    data_source: options.Sources = None,
+    path: options.DataPath = None,
+    window: options.WindowText = "30d",
+    training_schedule: Annotated[
+        str | None, typer.Option("--training-schedule", help="hourly, daily, weekly, monthly or a cron line (UTC).")
+    ] = None,
+    if_due: Annotated[
+        bool, typer.Option("--if-due", help="Train only what its schedule says is due; safe to call every minute.")
+    ] = False,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of every random choice.")] = 0,
+    report: Annotated[
+        Path | None, typer.Option("--report", help="Where to write the HTML report; default: in the workspace.")
+    ] = None,
+    region: options.Region = None,
+    dry_run: options.DryRun = False,
+    workspace: options.Home = None,
+    target: options.Target = "auto",
+    as_json: options.Json = False,
+) -> None:
+    """Collect, process, back-test, fit, and promote what beats the best simple rule.
+
+    Example: aws-auto ml train-models --models cost-optimizer,anomaly-detector --data-source sample
+    """
+    from aws_auto.cli import training
+
+    ws = _open(workspace, target)
+    request = training.Request(
+        models=tuple(options.words(models)),
+        data_source=tuple(data_source or ()),
+        path=tuple(path or ()),
+        window=window,
+        seed=seed,
+        region=region,
+    )
+    if training_schedule is not None:
+        training.schedule(ws, request, training_schedule)
+    if if_due:
+        outcome = training.train_due(ws, progress=render.progress)
+    else:
+        span = options.window(window, ws.clock.now())
+        _collect(ws, data_source or [], path, span, region, dry_run=dry_run)
+        if dry_run:
+            render.talk("dry run: nothing was asked for, nothing was trained")
+            return
+        outcome = training.train(ws, request, span, progress=render.progress)
+    training.show(ws, outcome, html=report, as_json=as_json)
+    if outcome.failed:
+        raise typer.Exit(outcome.exit_code)
+
+
+@app.command()
+def recipes(as_json: options.Json = False) -> None:
+    """List what can be trained.
+
+    Example: aws-auto ml recipes
+    """
+    from aws_auto.ml.recipes import catalog
+
+    known = [catalog.get(name) for name in catalog.names()]
+    if as_json:
+        render.emit([{"name": r.name, "feature": r.feature, "summary": r.summary} for r in known])
+    else:
+        render.table(("model", "--ai-features word", "what it does"), [(r.name, r.feature, r.summary) for r in known])
+
+
+@app.command()
+def models(
+    name: Annotated[str | None, typer.Argument(help="Only this model, with its promotion history.")] = None,
+    workspace: options.Home = None,
+    target: options.Target = "auto",
+    as_json: options.Json = False,
+) -> None:
+    """List model versions, who is champion, and who was when.
+
+    Example: aws-auto ml models anomaly-detector
+    """
+    ws = _open(workspace, target)
+    versions = ws.registry.versions(name)
+    history = ws.registry.history(name) if name else []
+    if as_json:
+        render.emit({"versions": versions, "history": history})
+        return
+    rows = [(v.name, v.version, v.stage, f"{v.created_at:%Y-%m-%d %H:%MZ}", v.report.get("reason")) for v in versions]
+    render.table(("model", "version", "stage", "trained", "why"), rows)
+    if history:
+        changes = [(f"{p.at:%Y-%m-%d %H:%MZ}", p.kind, p.previous, p.version, p.reason) for p in history]
+        render.table(("when", "what", "from", "to", "why"), changes)
+    if not versions:
+        render.talk("no models yet; next: aws-auto ml train-models --data-source sample")
+
+
+@app.command()
+def rollback(
+    name: Annotated[str, typer.Argument(help="The model whose former champion shall answer again.")],
+    reason: Annotated[str, typer.Option("--reason", help="Kept in the promotion history.")] = "asked for by hand",
+    workspace: options.Home = None,
+    target: options.Target = "auto",
+    as_json: options.Json = False,
+) -> None:
+    """Make the champion before the present one champion again.
+
+    Example: aws-auto ml rollback anomaly-detector --reason "too many alarms"
+    """
+    ws = _open(workspace, target)
+    version = ws.registry.rollback(name, reason=reason)
+    ws.journal.append("rollback", model=name, version=version.version, reason=reason)
+    if as_json:
+        render.emit(version)
+    else:
+        render.talk(f"{name} version {version.version} is champion again")
+
+
+@app.command()
+def schedules(workspace: options.Home = None, target: options.Target = "auto", as_json: options.Json = False) -> None:
+    """List stored schedules and when each is due next.
+
+    Example: aws-auto ml schedules
+    """
+    ws = _open(workspace, target)
+    stored = ws.scheduler.all()
+    if as_json:
+        render.emit(stored)
+        return
+    rows = [
+        (s.job, s.every, s.last_run and f"{s.last_run:%Y-%m-%d %H:%MZ}", f"{s.next_run:%Y-%m-%d %H:%MZ}")
+        for s in stored
+    ]
+    render.table(("job", "every", "last run", "next run"), rows)
+
+
+@app.command("deploy-pipeline")
+def deploy_pipeline(
+    pipeline_type: Annotated[
+        str, typer.Option("--pipeline-type", help="A shipped template: complete, cost, scaling or anomaly.")
+    ] = "complete",
+    ai_features: Annotated[
+        str | None, typer.Option("--ai-features", help="Comma-separated; default: those of the template.")
+    ] = None,
+    auto_scaling: Annotated[Switch | None, typer.Option("--auto-scaling", help="Overrides the configuration.")] = None,
+    monitoring: Annotated[
+        str | None, typer.Option("--monitoring", help="comprehensive, basic or none; overrides the configuration.")
+    ] = None,
+    config: options.Config = None,
+    target: options.Target = "auto",
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Refuse a configuration that would have to be repaired.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Apply without asking.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Apply a plan that deletes much.")] = False,
+    dry_run: options.DryRun = False,
+    workspace: options.Home = None,
+    as_json: options.Json = False,
+) -> None:
+    """Plan what is to be deployed, show it with its price, and apply it after a yes.
+
+    Example: aws-auto ml deploy-pipeline --pipeline-type complete --target local --dry-run
+    """
+    from aws_auto.cli import deploying
+
+    ws = _open(workspace, target)
+    document = deploying.wanted(pipeline_type, options.words(ai_features), auto_scaling, monitoring, config)
+    deploying.run(ws, document, strict=strict, yes=yes, force=force, dry_run=dry_run, as_json=as_json)
+
+
+@app.command()
+def serve(
+    model: Annotated[list[str] | None, typer.Argument(help="Models to serve; default: all with a champion.")] = None,
+    host: Annotated[
+        str, typer.Option("--host", help="Address to bind; loopback unless you say otherwise.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=0, max=65535)] = 8080,
+    workspace: options.Home = None,
+) -> None:
+    """Answer GET /ping and POST /invocations for the champions, as a SageMaker container does.
+
+    Example: aws-auto ml serve anomaly-detector --port 8080
+    """
+    from aws_auto.pipeline.serve import app as server
+
+    ws = _open(workspace, "local")
+    server.run(ws, tuple(model or ()), host=host, port=port)
+
+
+@app.command()
+def monitor(
+    models: Annotated[str | None, typer.Option("--models", help="Comma-separated; default: all champions.")] = None,
+    drift_detection: Annotated[Switch, typer.Option("--drift-detection", help="Compare with the training data.")] = (
+        Switch.ENABLED
+    ),
+    alerts: Annotated[str | None, typer.Option("--alerts", help="Channels to tell, comma-separated: slack.")] = None,
+    dashboard: Annotated[str | None, typer.Option("--dashboard", help="grafana.")] = None,
+    window: options.WindowText = "1d",
+    data_source: options.Sources = None,
+    path: options.DataPath = None,
+    region: options.Region = None,
+    config: options.Config = None,
+    exit_code: Annotated[
+        bool, typer.Option("--exit-code", help="Exit 10 when drift or degradation was found.")
+    ] = False,
+    report: Annotated[
+        Path | None, typer.Option("--report", help="Where to write the HTML report; default: in the workspace.")
+    ] = None,
+    workspace: options.Home = None,
+    target: options.Target = "auto",
+    as_json: options.Json = False,
+) -> None:
+    """Compare the newest window with what the champions were trained on, and tell whom it concerns.
+
+    Example: aws-auto ml monitor --data-source sample --drift-detection enabled --exit-code
+    """
+    from aws_auto.cli import monitoring
+    from aws_auto.errors import EXIT_DRIFT
+
+    ws = _open(workspace, target)
+    span = options.window(window, ws.clock.now())
+    _collect(ws, data_source or [], path, span, region, dry_run=False)
+    found = monitoring.check(ws, options.words(models), span, config=config, drift=drift_detection is Switch.ENABLED)
+    monitoring.show(ws, found, html=report, as_json=as_json)
+    monitoring.tell(ws, found, channels=options.words(alerts), dashboard=dashboard)
+    if exit_code and found.trouble:
+        raise typer.Exit(EXIT_DRIFT)
+
+
+@app.command()
+def truth(
+    file: Annotated[Path, typer.Argument(help="CSV or Parquet with request_id and observed columns.")],
+    workspace: options.Home = None,
+    as_json: options.Json = False,
+) -> None:
+    """Store what really happened for captured predictions, so that monitor can judge the model.
+
+    Example: aws-auto ml truth observed.csv
+    """
+    from aws_auto.frame import read_table
+    from aws_auto.pipeline.serve.capture import ingest_truth
+
+    ws = _open(workspace, "local")
+    stored = ingest_truth(ws, read_table(file))
+    if as_json:
+        render.emit({"stored": stored})
+    else:
+        render.talk(f"stored {stored} observations; next: aws-auto ml monitor")
+
+
+def _open(root: Path | None, target: str) -> Workspace:
+    import os
+
+    from aws_auto.pipeline.workspace import choose_target, open_workspace
+
+    name, why = choose_target(target, os.environ)
+    render.talk(f"target: {name} ({why})")
+    return open_workspace(root, target=name)
+
+
+def _collect(
+    ws: Workspace,
+    kinds: list[DataSource],
+    paths: list[str] | None,
+    span: Window,
+    region: str | None,
+    *,
+    dry_run: bool,
+) -> list[dict[str, object]]:
+    from aws_auto.pipeline.collect import collect as pull
+
+    reports: list[dict[str, object]] = []
+    for source in options.sources(kinds, paths or [], ws, region):
+        if source.simulated:
+            render.talk(f"{source.name}: simulated data; no figure of it is about your account")
+        with render.progress(f"collect {source.name}") as tell:
+            done = pull(ws, source, span, progress=tell, dry_run=dry_run)
+        render.estimate(source.name, done.estimate)
+        reports.append(
+            {
+                "source": source.name,
+                "simulated": source.simulated,
+                "calls": done.estimate.calls,
+                "price_usd": done.estimate.price_usd,
+                "rows": done.rows,
+                "pulled": len(done.pulled),
+                "skipped": len(done.skipped),
+            }
+        )
+    return reports
