@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
@@ -30,6 +31,10 @@ class UnitError(UsageError, ValueError):
 
 def shown(value: object) -> str:
     """The value as an error shows it: quoted when it is text, cut when it is long."""
+    if isinstance(value, Mapping):
+        return "a mapping"
+    if isinstance(value, tuple | list):
+        return "a list"
     text = repr(value)
     return text if len(text) <= 60 else text[:56] + "..." + text[-1]
 
