@@ -351,7 +351,7 @@ def _with_utc_time(frame: pl.DataFrame, tz: str | None) -> tuple[pl.DataFrame, b
     if time.dtype in (pl.Date, pl.Null):
         time = time.cast(pl.Datetime("us"))
     if time.dtype == pl.String:
-        parsed = _parsed_times(time)
+        parsed = parsed_times(time)
         bad = parsed.is_null() & time.is_not_null()
         if bad.any():
             row = bad.arg_true()[0]
@@ -375,7 +375,7 @@ def _with_utc_time(frame: pl.DataFrame, tz: str | None) -> tuple[pl.DataFrame, b
     return frame.with_columns(local.dt.convert_time_zone("UTC").alias(TIMESTAMP)), tz is None
 
 
-def _parsed_times(time: pl.Series) -> pl.Series:
+def parsed_times(time: pl.Series) -> pl.Series:
     """ISO 8601 text with or without an offset; null where it is neither."""
     zoned = time.str.contains(r"(Z|[+-]\d{2}:?\d{2})$")
     if zoned.any():
