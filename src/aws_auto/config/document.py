@@ -37,6 +37,10 @@ class Document(Model):
 
     _marks: dict[Path, Mark] = PrivateAttr(default_factory=dict)
 
+    def sections(self) -> tuple[str, ...]:
+        """The top-level keys that the files hold, in the order of the specification."""
+        return tuple(name for name in type(self).model_fields if name in self.model_fields_set)
+
     def where(self, path: str | Path) -> str:
         """``file:line:column`` of a path such as ``ml_model_deployment.models.0.instance_type``.
 
