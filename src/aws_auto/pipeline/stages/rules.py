@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aws_auto.frame import Metric
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from aws_auto.config.data import DataQuality
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +74,16 @@ class Rules:
     require: tuple[str, ...] = ()
     ranges: Mapping[str, Range] = field(default_factory=lambda: RANGES)
     strict: bool = False
+
+    @classmethod
+    def of(cls, quality: DataQuality, **more: Any) -> Rules:  # noqa: ANN401 - the other fields of this class
+        """The thresholds of ``data_pipeline.monitoring.data_quality``; what is not set there keeps its default."""
+        set_there: dict[str, Any] = {
+            "completeness": quality.completeness_threshold and quality.completeness_threshold.ratio,
+            "accuracy": quality.accuracy_threshold and quality.accuracy_threshold.ratio,
+            "freshness": quality.freshness_threshold and timedelta(seconds=quality.freshness_threshold.seconds),
+        }
+        return cls(**{name: value for name, value in set_there.items() if value is not None}, **more)
 
     def range_of(self, column: str) -> Range | None:
         """The range of that column, None when its unit is unknown. A sum of percentages has no upper end."""
