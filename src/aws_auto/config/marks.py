@@ -74,7 +74,6 @@ class Marked:
 
     def complain(self, path: Path, message: str, *, hint: str | None = None, at: Mark | None = None) -> None:
         """Add a problem; secrets in the sentence are hidden."""
-        self.spoilt.add(path)
         mark = at or self.mark(path)
         said = (redacted(message), redacted(hint) if hint else None)
         self.problems.append(Problem(mark.file, mark.line, mark.column, path_text(path), *said))
@@ -244,36 +243,37 @@ class _Walk:
 
     def key(self, node: yaml.Node, path: Path) -> str | None:
         """The key, or None when it cannot be one and has been complained about."""
-        at = _at(node, self.marked.file)
+        key = self._key(node)
+        if isinstance(key, str):
+            return key
+        self.marked.spoilt.add(path)
+        self.marked.complain(path, key.sentence, at=_at(node, self.marked.file))
+        return None
+
+    def _key(self, node: yaml.Node) -> str | Trap:
         if not isinstance(node, yaml.ScalarNode):
-            self.marked.complain(path, "a key must be plain text, not a list or a mapping", at=at)
-            return None
+            return Trap("a key must be plain text, not a list or a mapping")
         if node.value == "<<" and not node.style:
-            self.marked.complain(path, "merge keys (<<) are not read; use an alias for the whole value", at=at)
-            return None
+            return Trap("merge keys (<<) are not read; use an alias for the whole value")
         kind = secret_kind(node.value)
         if kind is not None:
-            self.marked.complain(path, f"a key looks like {kind}; keep secrets out of this file", at=at)
-            return None
+            return Trap(f"a key looks like {kind}; keep secrets out of this file")
         key = value_of(node.value, node.tag, quoted=bool(node.style))
         if isinstance(key, str):
             return key
-        sentence = key.sentence if isinstance(key, Trap) else f"{node.value} is not text; quote it"
-        self.marked.complain(path, f"as a key: {sentence}", at=at)
-        return None
+        return Trap(f"as a key: {key.sentence if isinstance(key, Trap) else f'{node.value} is not text; quote it'}")
 
     def scalar(self, node: yaml.ScalarNode, path: Path) -> Any:  # noqa: ANN401 - YAML holds anything
         name = next((s for s in reversed(path) if isinstance(s, str)), "")
         kind = secret_kind(node.value, name=name)
         if kind is not None:
-            self.marked.complain(
-                path,
-                f"this looks like {kind}",
-                hint="keep it out of the file: give it through the environment or a secret store",
-            )
-            return ""
+            safer = "keep it out of the file: give it through the environment or a secret store"
+            return self._spoilt(path, f"this looks like {kind}", safer)
         value = value_of(node.value, node.tag, quoted=bool(node.style))
-        if isinstance(value, Trap):
-            self.marked.complain(path, value.sentence)
-            return ""
-        return value
+        return self._spoilt(path, value.sentence) if isinstance(value, Trap) else value
+
+    def _spoilt(self, path: Path, message: str, hint: str | None = None) -> str:
+        """Complain, and stand an empty text where the value was."""
+        self.marked.spoilt.add(path)
+        self.marked.complain(path, message, hint=hint)
+        return ""
