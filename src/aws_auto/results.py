@@ -67,6 +67,25 @@ class Calibration:
     n: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class Quality:
+    """A champion's figures on points whose truth has arrived since it was trained.
+
+    Attributes:
+        backtest: its figure beside the simple rule's.
+        accuracy: ``1 - WAPE`` for forecasts, None where accuracy has no meaning without labels.
+    """
+
+    backtest: BackTest
+    accuracy: float | None = None
+
+    @property
+    def degraded(self) -> bool:
+        """True when the simple rule is better beyond the interval."""
+        difference = self.backtest.difference
+        return difference.low > 0 if self.backtest.lower_is_better else difference.high < 0
+
+
 class Decision(StrEnum):
     """What a training run concluded."""
 
