@@ -147,8 +147,6 @@ class _Loader(yaml.SafeLoader):
         event = self.peek_event()  # type: ignore[no-untyped-call] # the stubs leave it bare
         if isinstance(event, yaml.AliasEvent):
             self.aliases += 1
-        elif getattr(event, "tag", None) is not None:
-            self.tagged.append(event.start_mark)
         self.depth += 1
         if self.depth > MAX_DEPTH:
             raise yaml.MarkedYAMLError(problem=f"nested deeper than {MAX_DEPTH} levels", problem_mark=event.start_mark)
@@ -156,6 +154,9 @@ class _Loader(yaml.SafeLoader):
             raise yaml.MarkedYAMLError(problem=f"more than {MAX_ALIASES} aliases", problem_mark=event.start_mark)
         node = super().compose_node(parent, index)
         self.depth -= 1
+        if node is not None and getattr(event, "tag", None) is not None:
+            self.tagged.append(event.start_mark)
+            node.tag = "tag:yaml.org,2002:str"
         return node
 
 

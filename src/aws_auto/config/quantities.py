@@ -240,18 +240,22 @@ class Threshold(Parsed):
         Raises:
             UnitError: it is none of them.
         """
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            if not math.isfinite(value) or abs(value) > 1e15:
-                raise UnitError(f"{shown(value)} is not a usable limit; write a finite number")
-            return cls(float(value))
         text = value.strip() if isinstance(value, str) else ""
-        if re.fullmatch(rf"-?{_NUMBER}", text):
-            return cls(float(text))
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return cls._limit(value)
+        if re.fullmatch(r"-?[0-9]{1,16}(\.[0-9]{1,20})?(e[-+]?[0-9]{1,3})?", text):
+            return cls._limit(float(text))
         if text.endswith("%"):
             return cls(Percent.parse(text).ratio, "percent")
         if re.match(r"[0-9]", text):
             return cls(Duration.parse(text).seconds, "duration")
         raise UnitError(f"{shown(value)} is not a threshold; write a number (0.85), a duration (200ms) or a percentage")
+
+    @classmethod
+    def _limit(cls, value: float) -> Self:
+        if not math.isfinite(value) or abs(value) > 1e15:
+            raise UnitError(f"{shown(value)} is not a usable limit; write a finite number below 10^15")
+        return cls(float(value))
 
     def __str__(self) -> str:
         match self.kind:
@@ -260,4 +264,4 @@ class Threshold(Parsed):
             case "percent":
                 return str(Percent(self.value * 100))
             case "number":
-                return f"{self.value:.15g}"
+                return repr(self.value).removesuffix(".0")
