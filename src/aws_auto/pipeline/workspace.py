@@ -85,7 +85,7 @@ def choose_target(target: str, environ: Mapping[str, str]) -> tuple[str, str]:
     identity = resolve(environ)
     if identity is None:
         return "local", "no AWS credentials were found"
-    return "aws", f"AWS credentials were found ({identity})"
+    return "aws", f"AWS credentials were found ({identity.how})"
 
 
 def _make(root: Path) -> None:

@@ -19,7 +19,7 @@ from aws_auto.errors import ConflictError, TargetError, UsageError
 from aws_auto.pipeline.local.files import make_folder, refusals
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -124,17 +124,22 @@ def moment(stored: int) -> datetime:
 class State:
     """The database at ``path``, made or brought up to date when it is opened.
 
+    Args:
+        path: the file.
+        migrations: one script per version of the schema.
+
     Raises:
         TargetError: it is damaged, from a newer aws-auto, or cannot be written.
         ConflictError: another process kept it locked for a minute.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, migrations: Sequence[str] = MIGRATIONS) -> None:
         self.path = path
+        self._migrations = migrations
         with refusals(path):
             make_folder(path.parent)
         with self._refusals(), closing(self._connect()) as db:
-            if _version(db) != len(MIGRATIONS):
+            if _version(db) != len(migrations):
                 self._migrate(db)
 
     @contextmanager
@@ -169,14 +174,14 @@ class State:
     def _migrate(self, db: sqlite3.Connection) -> None:
         _use_wal(db)
         db.execute("BEGIN IMMEDIATE")
-        version = _version(db)
-        if version > len(MIGRATIONS):
+        version, newest = _version(db), len(self._migrations)
+        if version > newest:
             raise TargetError(
-                f"this workspace was written by a newer aws-auto (state {version}, this one knows {len(MIGRATIONS)})",
+                f"this workspace was written by a newer aws-auto (state {version}, this one knows {newest})",
                 where=str(self.path),
                 hint="upgrade with `pip install -U aws-auto`, or choose another folder with AWS_AUTO_HOME",
             )
-        for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
+        for number, script in enumerate(self._migrations[version:], start=version + 1):
             for statement in script.split(";"):
                 db.execute(statement)
             db.execute(f"PRAGMA user_version = {number}")
