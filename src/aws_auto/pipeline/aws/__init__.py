@@ -1,1 +1,1 @@
-"""TODO."""
+"""AWS: the only place that imports boto3."""

@@ -1,0 +1,249 @@
+"""CloudWatch metrics as a `Source`: discovery, ListMetrics, and GetMetricData in as few and as cheap calls as can be.
+
+Limits of GetMetricData: 500 queries and 100 800 points a call, 50 calls a second, 180 000 points a second when the span
+starts within the last three hours and 396 000 otherwise, counted from what is asked, not from what comes back. Sources:
+API reference of GetMetricData; AWS re:Post "GetMetricData or GetMetricStatistics", read 2026-11-24.
+
+Prices, us-east-1, CloudWatch pricing page as of 2026-11-24, not checked against a bill: 0.01 USD per 1 000 metrics
+requested with GetMetricData, never in the free tier; each metric and statistic is counted here as one, which can only
+overstate. ListMetrics is an API request: 1 000 000 a month are free, then 0.01 USD per 1 000.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from aws_auto.errors import AwsCallError
+from aws_auto.frame import KEYS, RESOURCE, TIME_DTYPE, TIMESTAMP
+from aws_auto.pipeline.aws.asks import POINTS_PER_CALL, Ask, Query, grouped, series_of
+from aws_auto.pipeline.aws.calls import address
+from aws_auto.pipeline.aws.discovery import discover, name_of
+from aws_auto.pipeline.aws.pace import TokenBucket
+from aws_auto.pipeline.aws.periods import MINUTE, ceil, floor, spans
+from aws_auto.pipeline.aws.vocabulary import NAMESPACES
+from aws_auto.pipeline.ports import Batch, Estimate, Window
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    import polars as pl
+
+    from aws_auto.pipeline.aws.asks import Series
+    from aws_auto.pipeline.aws.calls import Caller
+    from aws_auto.pipeline.aws.discovery import Discovery, Facts
+    from aws_auto.pipeline.aws.periods import Span
+    from aws_auto.pipeline.aws.session import Place
+    from aws_auto.pipeline.ports import Clock
+
+#: What the calls of this file need; CloudWatch knows no narrower resource than "*" for them.
+PERMISSIONS = ("cloudwatch:GetMetricData", "cloudwatch:ListMetrics")
+
+CALLS_PER_SECOND = 50
+POINTS_PER_SECOND_RECENT = 180_000
+POINTS_PER_SECOND_OLDER = 396_000
+RECENT = timedelta(hours=3)
+USD_PER_METRIC = 0.01 / 1000
+#: Values held in memory at once.
+POINTS_PER_BATCH = 2_000_000
+DAY = 86_400
+
+
+class CloudWatchSource:
+    """The metrics of one account and region. See `aws_auto.pipeline.aws.sources.open_source`."""
+
+    name = "cloudwatch"
+    simulated = False
+
+    def __init__(self, caller: Caller, clock: Clock, place: Place, *, finest: int = MINUTE) -> None:
+        """``finest`` is the shortest period in seconds (60, 300, 3600) where minutes are not needed."""
+        self._caller = caller
+        self._clock = clock
+        self._place = place
+        self._finest = finest
+        self.scope = f"cloudwatch:{place.region}:{place.account}"
+        self._requests = TokenBucket.under(clock, limit=CALLS_PER_SECOND, burst=10)
+        self._recent = TokenBucket.under(clock, limit=POINTS_PER_SECOND_RECENT, burst=POINTS_PER_CALL)
+        self._older = TokenBucket.under(clock, limit=POINTS_PER_SECOND_OLDER, burst=POINTS_PER_CALL)
+
+    @property
+    def calls(self) -> int:
+        """Attempts made so far, of every operation."""
+        return self._caller.made
+
+    def estimate(self, window: Window) -> Estimate:
+        """Calls and price of `pull`; discovery and ListMetrics are asked for it, once per run."""
+        asks = self._asks(window)
+        calls = sum(len(ask.calls) for ask in asks)
+        metrics = sum(len(ask.queries) for ask in asks)
+        price = metrics * USD_PER_METRIC
+        pull = f"GetMetricData: {calls} calls, {metrics} metrics at 0.01 USD per 1,000: {price:.4f} USD"
+        listing = (
+            f"ListMetrics: {len(self._series)} series found; free within 1,000,000 API requests a month,"
+            " then 0.01 USD per 1,000"
+        )
+        return Estimate(calls=calls, price_usd=price, lines=(pull, listing, *self._discovery.refused))
+
+    def pull(self, window: Window) -> Iterator[Batch]:
+        """The facts about resources, then metrics span by span; the last batch of a settled span is final.
+
+        Raises:
+            CredentialsError: AWS does not know us.
+            AwsCallError: AWS refused a call, or says that an answer is incomplete.
+        """
+        yield self._facts()
+        for ask in self._asks(window):
+            rows = self._with_facts(self._rows(ask))
+            yield Batch(dataset="metrics", rows=rows, window=ask.span.window, final=ask.last and ask.span.final)
+
+    @cached_property
+    def _discovery(self) -> Discovery:
+        return discover(self._caller, self._place)
+
+    @cached_property
+    def _series(self) -> tuple[Series, ...]:
+        """What CloudWatch lists (about two weeks back) and we have a name for, by resource."""
+        found: dict[tuple[str, str, str], Series] = {}
+        for namespace in NAMESPACES:
+            pages = self._caller.pages("cloudwatch", "ListMetrics", {"Namespace": namespace}, gate=self._requests.take)
+            for metric in (m for page in pages for m in page.get("Metrics", ())):
+                series = series_of(metric, self._place)
+                if series is None:
+                    continue
+                key = (series.resource_id, namespace, series.line.metric)
+                # The agent may publish one value under several sets of dimensions: the smallest set is the whole.
+                if key not in found or (len(series.dimensions), series.dimensions) < (
+                    len(found[key].dimensions),
+                    found[key].dimensions,
+                ):
+                    found[key] = series
+        return tuple(found[key] for key in sorted(found))
+
+    def _asks(self, window: Window) -> list[Ask]:
+        by_resource: dict[str, list[Query]] = defaultdict(list)
+        for series in self._series:
+            by_resource[series.resource_id].extend(Query(series, s) for s in series.line.statistics)
+        asks: list[Ask] = []
+        for span in spans(window, now=self._clock.now(), finest=self._finest):
+            groups = grouped(list(by_resource.values()), POINTS_PER_BATCH // max(1, span.points)) if span.period else []
+            groups = groups or [()]
+            asks.extend(Ask(span, group, last=group is groups[-1]) for group in groups)
+        return asks
+
+    def _rows(self, ask: Ask) -> pl.DataFrame:
+        """Wide rows of one ask, with the columns that follow from others."""
+        import polars as pl
+
+        values: dict[str, list[Any]] = {RESOURCE: [], TIMESTAMP: [], "column": [], "value": []}
+        for queries in ask.calls:
+            for query, times, numbers in self._answers(ask.span, queries):
+                factor = query.series.line.factor
+                values[RESOURCE].extend([query.series.resource_id] * len(times))
+                values[TIMESTAMP].extend(int(t.timestamp() * 1_000_000) for t in times)
+                values["column"].extend([query.column] * len(times))
+                values["value"].extend(n * factor for n in numbers)
+        schema = {RESOURCE: pl.String, TIMESTAMP: pl.Int64, "column": pl.String, "value": pl.Float64}
+        long = pl.DataFrame(values, schema=schema).with_columns(pl.col(TIMESTAMP).cast(TIME_DTYPE))
+        inside = (pl.col(TIMESTAMP) >= ask.span.window.start) & (pl.col(TIMESTAMP) < ask.span.window.end)
+        wide = long.filter(inside).pivot(on="column", index=list(KEYS), values="value", aggregate_function="sum")
+        return derived(wide).sort(KEYS)
+
+    def _answers(self, span: Span, queries: Sequence[Query]) -> Iterator[tuple[Query, list[Any], list[float]]]:
+        """Each page's part of each query; raises unless every query was answered completely in the end."""
+        request = {
+            "MetricDataQueries": [q.request(i, span.period) for i, q in enumerate(queries)],
+            "StartTime": span.window.start,
+            "EndTime": span.window.end,
+            "ScanBy": "TimestampAscending",
+        }
+        by_id = {f"q{i}": q for i, q in enumerate(queries)}
+        state: dict[str, str] = {}
+
+        def gate() -> None:
+            self._requests.take()
+            recent = self._clock.now() - span.window.start <= RECENT
+            (self._recent if recent else self._older).take(float(len(queries) * span.points))
+
+        for page in self._caller.pages("cloudwatch", "GetMetricData", request, gate=gate):
+            for result in page.get("MetricDataResults", ()):
+                status = str(result.get("StatusCode", "Complete"))
+                if status not in ("Complete", "PartialData"):
+                    raise self._refused(by_id[result["Id"]], status, result.get("Messages", ()))
+                state[result["Id"]] = status
+                yield by_id[result["Id"]], result.get("Timestamps", []), result.get("Values", [])
+        for number, query in by_id.items():
+            if state.get(number) != "Complete":
+                raise self._refused(query, "PartialData, and no page follows", ())
+
+    def _refused(self, query: Query, status: str, messages: Sequence[Mapping[str, str]]) -> AwsCallError:
+        said = "; ".join(f"{m.get('Code')}: {m.get('Value')}" for m in messages)
+        metric = f"{query.series.line.namespace} {query.series.line.metric} {query.statistic}"
+        return AwsCallError(
+            f"{metric} of {query.series.resource_id} was not answered: {status}{f' ({said})' if said else ''}",
+            where=address("cloudwatch", "GetMetricData", self._place.region),
+            hint="run the command again: what was stored is not asked for again; Forbidden means a missing permission",
+        )
+
+    def _facts(self) -> Batch:
+        """One row a day and resource. Never final: finality speaks for metrics, and they share the scope."""
+        import polars as pl
+
+        now = self._clock.now()
+        day = Window(floor(now, DAY), ceil(now + timedelta(microseconds=1), DAY))
+        rows = self._statics.with_columns(pl.lit(day.start).cast(TIME_DTYPE).alias(TIMESTAMP))
+        return Batch(dataset="resources", rows=rows, window=day, final=False)
+
+    @cached_property
+    def _statics(self) -> pl.DataFrame:
+        """Facts by resource; of a resource that is listed but no longer there, only what its metrics tell."""
+        import polars as pl
+
+        known = {r[RESOURCE]: r for r in self._discovery.resources}
+        listed = {s.resource_id: s.line.resource_type for s in self._series}
+        gone: list[Facts] = [
+            {
+                RESOURCE: resource_id,
+                "resource_name": name_of(resource_id),
+                "resource_type": resource_type,
+                "region": self._place.region,
+                "account": self._place.account,
+            }
+            for resource_id, resource_type in listed.items()
+            if resource_id not in known
+        ]
+        facts = [*known.values(), *gone]
+        columns = dict.fromkeys(name for resource in facts for name in resource)
+        schema = {RESOURCE: pl.String, **dict.fromkeys(columns, pl.String)}
+        return pl.DataFrame([{c: r.get(c) for c in schema} for r in facts], schema=schema).sort(RESOURCE)
+
+    def _with_facts(self, rows: pl.DataFrame) -> pl.DataFrame:
+        return rows.join(self._statics, on=RESOURCE, how="left", maintain_order="left")
+
+
+def derived(wide: pl.DataFrame) -> pl.DataFrame:
+    """Adds the columns that follow from others.
+
+    ``network_io`` and ``storage_io`` are sums, null where one side is unknown. ``error_count`` is zero beside a request
+    count, because AWS publishes no zeros; ``error_rate`` is percent of requests, null where there were none. Errors
+    that a balancer made itself are not among its requests, so the rate is taken of whichever is larger.
+    """
+    import polars as pl
+
+    for total, part, other in (
+        ("network_io", "network_in", "network_out"),
+        ("storage_io", "disk_read_bytes", "disk_write_bytes"),
+    ):
+        if {part, other} <= set(wide.columns):
+            wide = wide.with_columns((pl.col(part) + pl.col(other)).alias(total))
+    if "request_count" not in wide.columns:
+        return wide
+    if "error_count" not in wide.columns:
+        wide = wide.with_columns(pl.lit(None, dtype=pl.Float64).alias("error_count"))
+    requests = pl.col("request_count")
+    errors = pl.when(requests.is_not_null()).then(pl.col("error_count").fill_null(0.0)).otherwise(pl.col("error_count"))
+    wide = wide.with_columns(errors.alias("error_count"))
+    of = pl.max_horizontal("request_count", "error_count")
+    rate = pl.when(requests.is_not_null() & (of > 0)).then(100.0 * pl.col("error_count") / of)
+    return wide.with_columns(rate.alias("error_rate"))
