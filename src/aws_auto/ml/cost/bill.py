@@ -2,7 +2,7 @@
 
 https://focus.finops.org: names are FOCUS's own in snake case, with ``timestamp`` for ChargePeriodStart (the lake's
 time column), ``usage_type`` for the AWS usage type (FOCUS: x_UsageType) and ``line_item_type`` for the AWS word that
-``charge_category`` was read from. Tags are columns ``tag_<key>``.
+``charge_category`` was read from. Tags are columns ``tag_<key>``, the key in snake case.
 
 Four costs stand side by side, and a sum is meaningful within one of them only:
 
@@ -29,6 +29,7 @@ COLUMNS: Mapping[str, pl.DataType] = {
     "billing_period_start": _TIME,
     "timestamp": _TIME,
     "charge_period_end": _TIME,
+    "provider_name": pl.String(),
     "billing_account_id": pl.String(),
     "sub_account_id": pl.String(),
     "service_name": pl.String(),
@@ -37,6 +38,7 @@ COLUMNS: Mapping[str, pl.DataType] = {
     "availability_zone": pl.String(),
     "resource_id": pl.String(),
     "resource_type": pl.String(),
+    "instance_type": pl.String(),
     "usage_type": pl.String(),
     "operation": pl.String(),
     "line_item_type": pl.String(),
@@ -69,6 +71,7 @@ class BillReport:
         currencies: rows by currency; more than one means that no cost column may be summed over all rows.
         billed: sum of ``billed_cost`` by currency.
         unknown_types: rows by line-item type that has no known charge category (kept, as ``Adjustment``).
+        empty_costs: rows without a billed cost; they count as nothing in every sum.
         unknown_effective: rows whose amortised cost is unknown.
         unknown_list: rows whose on-demand-equivalent cost is unknown.
         rounded_effective: True when the effective costs look rounded to whole units and are not to be trusted.
@@ -79,6 +82,7 @@ class BillReport:
     currencies: Mapping[str, int] = field(default_factory=dict)
     billed: Mapping[str, float] = field(default_factory=dict)
     unknown_types: Mapping[str, int] = field(default_factory=dict)
+    empty_costs: int = 0
     unknown_effective: int = 0
     unknown_list: int = 0
     rounded_effective: bool = False
@@ -91,6 +95,8 @@ class BillReport:
             said.append(f"the bill mixes currencies ({_counts(self.currencies)}); sum each one by itself")
         if self.unknown_types:
             said.append(f"line-item types without a known charge category: {_counts(self.unknown_types)}")
+        if self.empty_costs:
+            said.append(f"{self.empty_costs} rows have no billed cost")
         if self.unknown_effective:
             said.append(f"the amortised cost of {self.unknown_effective} of {self.rows} rows is unknown")
         if self.unknown_list:
@@ -100,6 +106,16 @@ class BillReport:
         if self.other_providers:
             said.append(f"rows of other providers: {_counts(self.other_providers)}")
         return tuple(said)
+
+
+def conformed(rows: pl.DataFrame) -> pl.DataFrame:
+    """``rows`` with every column of `COLUMNS` in order and of its type (null where absent), then its tags, sorted."""
+    tags = sorted(name for name in rows.columns if name.startswith("tag_"))
+    fixed = [
+        (pl.col(name) if name in rows.columns else pl.lit(None)).cast(dtype).alias(name)
+        for name, dtype in COLUMNS.items()
+    ]
+    return rows.select(*fixed, *tags)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from aws_auto.ml.cost.bill import COLUMNS
+from aws_auto.ml.cost.bill import conformed
 from aws_auto.ml.simulate import inventory
 from aws_auto.ml.simulate.timeline import SLOTS_PER_HOUR, times
 
@@ -30,7 +30,6 @@ _SERVICE_NAMES = {
     "service": ("Amazon Virtual Private Cloud", "Networking"),
     "volume": ("Amazon Elastic Block Store", "Storage"),
 }
-_COLUMNS: Mapping[str, pl.DataType] = {**COLUMNS, "tag_team": pl.String(), "tag_environment": pl.String()}
 _RESERVATION = "arn:aws:ec2:us-east-1:111122223333:reserved-instances/simulated-cache"
 
 
@@ -47,13 +46,13 @@ def charges(conducts: Mapping[Thing, Conduct], slot: NDArray[np.int64]) -> pl.Da
     rows = pl.concat(items, how="diagonal")
     rows = rows.with_columns(
         billing_period_start=pl.col("timestamp").dt.truncate("1mo"),
+        provider_name=pl.lit("AWS"),
         billing_account_id=pl.lit(inventory.ACCOUNT),
         sub_account_id=pl.lit(inventory.ACCOUNT),
         region_id=pl.lit(inventory.REGION),
         billing_currency=pl.lit("USD"),
     )
-    absent = {name: pl.lit(None, dtype) for name, dtype in _COLUMNS.items() if name not in rows.columns}
-    return rows.with_columns(**absent).select(*_COLUMNS)
+    return conformed(rows)
 
 
 def _items(thing: Thing, part: Part, hours: pl.Series) -> pl.DataFrame:
@@ -62,6 +61,7 @@ def _items(thing: Thing, part: Part, hours: pl.Series) -> pl.DataFrame:
     effective = _hourly(part.quantity * part.price)
     pricing = {"reserved": "Committed", "spot": "Dynamic"}.get(thing.purchase_option, "Standard")
     return _usage(thing.resource_id, thing.resource_type, part.usage_type, part.unit, hours).with_columns(
+        instance_type=pl.lit(thing.instance_type, pl.String),
         availability_zone=pl.lit(thing.availability_zone if thing.instance_type else None, pl.String),
         pricing_category=pl.lit(pricing),
         commitment_discount_id=pl.lit(_RESERVATION if reserved else None, pl.String),
