@@ -54,13 +54,14 @@ class Document(Model):
         return "defaults"
 
 
-def load(paths: Iterable[FilePath | str]) -> Document:
-    """Read the files as one document.
+def load(paths: FilePath | str | Iterable[FilePath | str]) -> Document:
+    """Read one file, or several as one document.
 
     Raises:
         ConfigError: all problems of all files, sorted by file and line.
     """
-    return _document([_read(FilePath(p)) for p in paths])
+    files = [paths] if isinstance(paths, FilePath | str) else paths
+    return _document([_read(FilePath(file)) for file in files])
 
 
 def loads(text: str | bytes, file: str = "<text>") -> Document:

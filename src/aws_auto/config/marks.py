@@ -134,6 +134,10 @@ def _decoded(content: bytes, marked: Marked) -> str | None:
         return None
 
 
+class _LimitError(yaml.MarkedYAMLError):
+    """A limit was passed while composing; its problem is a plain sentence already."""
+
+
 class _Loader(yaml.SafeLoader):
     """Composes nodes, with limits. Explicit tags are collected: they are refused, never followed."""
 
@@ -141,17 +145,21 @@ class _Loader(yaml.SafeLoader):
         super().__init__(text)
         self.depth = 0
         self.aliases = 0
+        self.nodes = 0
         self.tagged: list[yaml.Mark] = []
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:  # noqa: ANN401 - PyYAML's own
         event = self.peek_event()  # type: ignore[no-untyped-call] # the stubs leave it bare
-        if isinstance(event, yaml.AliasEvent):
-            self.aliases += 1
+        self.nodes += 1
+        self.aliases += isinstance(event, yaml.AliasEvent)
         self.depth += 1
-        if self.depth > MAX_DEPTH:
-            raise yaml.MarkedYAMLError(problem=f"nested deeper than {MAX_DEPTH} levels", problem_mark=event.start_mark)
-        if self.aliases > MAX_ALIASES:
-            raise yaml.MarkedYAMLError(problem=f"more than {MAX_ALIASES} aliases", problem_mark=event.start_mark)
+        for count, limit, sentence in (
+            (self.depth, MAX_DEPTH, f"nested deeper than {MAX_DEPTH} levels"),
+            (self.aliases, MAX_ALIASES, f"more than {MAX_ALIASES} aliases"),
+            (self.nodes, 2 * MAX_VALUES, f"the document holds more than {MAX_VALUES} values"),
+        ):
+            if count > limit:
+                raise _LimitError(problem=sentence, problem_mark=event.start_mark)
         node = super().compose_node(parent, index)
         self.depth -= 1
         if node is not None and getattr(event, "tag", None) is not None:
@@ -187,6 +195,8 @@ def _compose(text: str, marked: Marked) -> yaml.Node | None:
 
 
 def _plain(error: yaml.MarkedYAMLError) -> str:
+    if isinstance(error, _LimitError):
+        return str(error.problem)
     said = f"{error.context or ''} {error.problem or ''}".strip()
     return next((plain for part, plain in _PLAIN.items() if part in said), f"not YAML: {said}")
 

@@ -162,7 +162,7 @@ class Percent(Parsed):
     def _within(cls, number: float, value: object, example: str) -> Self:
         if not 0 <= number <= 100:
             raise UnitError(f"{shown(value)} is not between 0% and 100%; write for example {example}")
-        return cls(round(number, 9))
+        return cls(round(number, 9) + 0.0)  # minus zero becomes zero
 
     @property
     def ratio(self) -> float:

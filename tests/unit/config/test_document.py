@@ -191,6 +191,13 @@ def test_a_value_that_no_file_holds_is_placed_at_the_mapping_above_it():
             "is not a known key (did you mean 'type'?)",
         ),
         ("      type: lambda_inference\n", "", "16:7", "models.1", "needs the key 'type'"),
+        (
+            "memory: 1024",
+            "runtime: nodejs22.x",
+            "18:7",
+            "models.1.runtime",
+            "'nodejs22.x' is not a Python runtime of Lambda such as python3.13",
+        ),
         ("memory: 1024", "memory: 64", "18:7", "models.1.memory", "64 is less than 128"),
         ("memory: 1024", "memory: 10241", "18:7", "models.1.memory", "10241 is more than 10240"),
         (

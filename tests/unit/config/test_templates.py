@@ -26,7 +26,7 @@ def test_every_template_loads_cleanly(name):
 
 
 def test_the_complete_pipeline_holds_everything():
-    assert document.load([templates.path("complete")]).sections() == (
+    assert document.load(templates.path("complete")).sections() == (
         "ml_model_deployment",
         "model_monitoring",
         "data_pipeline",
