@@ -8,6 +8,7 @@ the dates of runtimes are those of cfn-lint 1.58.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +43,12 @@ ENDING = {
 #: Workers of a Glue job above which we say that a lake of this kind does not need them.
 FEW_WORKERS = 2
 DEFAULT_CANARY = Percent(10.0)
+#: The words of ``--ai-features``, and the recipe that each stands for.
+FEATURES = {
+    "anomaly-detection": "anomaly-detector",
+    "cost-optimization": "cost-optimizer",
+    "predictive-scaling": "demand-forecaster",
+}
 
 _KEEP = object()
 
@@ -57,6 +64,40 @@ class Defect:
     value: Any = field(default=_KEEP, repr=False)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Canary:
+    """What a canary really is on a fleet of this size, in percent of the traffic.
+
+    SageMaker's guardrails move whole instances, rounded up; a second variant is exact, and one more instance.
+    """
+
+    asked: float
+    effective: float
+    by: str
+
+    def sentence(self) -> str:
+        """For notes: empty when what was asked is what happens."""
+        if self.effective == self.asked:
+            return ""
+        return f"a canary of {self.asked:g} % is {self.effective:.3g} % here: {self.by}"
+
+
+def canary(model: SageMakerEndpoint) -> Canary:
+    """The share of traffic that a new version of this endpoint really gets first."""
+    asked = (model.deployment.canary_percentage or DEFAULT_CANARY).value
+    instances = fleet(model)
+    if instances < 2:
+        return Canary(asked=asked, effective=asked, by="a second variant of one instance")
+    moved = min(math.ceil(instances * asked / 100), instances // 2)
+    return Canary(asked=asked, effective=100 * moved / instances, by=f"{moved} of {instances} instances")
+
+
+def recipe_of(model: ServedModel) -> str:
+    """The trained model that is served: as ``recipe`` says, else found by the name."""
+    word = model.recipe or model.name.removesuffix("-model")
+    return FEATURES.get(word, word)
+
+
 def decide(document: Document, *, strict: bool = False) -> tuple[Document, tuple[Repair, ...]]:
     """The document as it can be deployed, and every decision that led there.
 
@@ -68,17 +109,21 @@ def decide(document: Document, *, strict: bool = False) -> tuple[Document, tuple
         for defect in find(decided):
             if defect.value is not _KEEP:
                 decided = _replaced(decided, defect.path, defect.value)
-            mark, dotted = document.where(defect.path), ".".join(map(str, defect.path))
-            repairs.append(Repair(where=f"{mark}: {dotted}", was=defect.was, became=defect.became, why=defect.why))
-            problems.append(_problem(mark, dotted, defect))
+            where = f"{document.where(defect.path)}: {'.'.join(map(str, defect.path))}"
+            repairs.append(Repair(where=where, was=defect.was, became=defect.became, why=defect.why))
+            problems.append(
+                problem(document, defect.path, f"{defect.was}: {defect.why}", hint=f"would be: {defect.became}")
+            )
     if strict and problems:
         raise ConfigError(problems, hint="write what is meant, or leave out --strict to have it decided")
     return decided, tuple(repairs)
 
 
-def _problem(mark: str, dotted: str, defect: Defect) -> Problem:
+def problem(document: Document, path: Path, message: str, *, hint: str) -> Problem:
+    """A problem at the line where the path stands; a document that no file holds begins at line 1."""
+    mark = document.where(path)
     file, line, column = mark.rsplit(":", 2) if mark.count(":") > 1 else (mark, "1", "1")
-    return Problem(file, int(line), int(column), dotted, f"{defect.was}: {defect.why}", f"would be: {defect.became}")
+    return Problem(file, int(line), int(column), ".".join(map(str, path)), message, hint)
 
 
 def _replaced(model: BaseModel, path: Path, value: object) -> Any:  # noqa: ANN401 - the type of what was given

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
+    from aws_auto.config.document import Document
     from aws_auto.pipeline.plan import Change, Resource
     from aws_auto.results import ModelVersion, Promotion, TrainedModel
 
@@ -222,6 +223,13 @@ class Target(Protocol):
     @property
     def name(self) -> Literal["local", "aws"]:
         """Which of the two it is."""
+        ...
+
+    def desired(self, document: Document, champions: Mapping[str, int]) -> tuple[list[Resource], list[str]]:
+        """What the document means here, and notes for whoever reads the plan. Reads nothing.
+
+        ``champions`` is the version that answers, by recipe; a recipe without a champion is not in it.
+        """
         ...
 
     def observe(self) -> Mapping[str, Resource]:

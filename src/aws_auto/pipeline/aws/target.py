@@ -9,6 +9,7 @@ from aws_auto.errors import NotYet
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from aws_auto.config.document import Document
     from aws_auto.pipeline.plan import Change, Resource
 
 
@@ -16,6 +17,12 @@ class AwsTarget:
     """`Target` that reads and writes nothing in AWS yet, and says so."""
 
     name: Literal["aws"] = "aws"
+
+    def desired(self, document: Document, champions: Mapping[str, int]) -> tuple[list[Resource], list[str]]:
+        """What the document means in AWS; see `aws_auto.pipeline.aws.desired`."""
+        from aws_auto.pipeline.aws.desired import desired_aws
+
+        return desired_aws(document, champions)
 
     def observe(self) -> Mapping[str, Resource]:
         """Nothing: no call is made, so every plan starts from an empty account."""

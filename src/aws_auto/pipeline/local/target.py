@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Mapping
 
+    from aws_auto.config.document import Document
     from aws_auto.pipeline.local.state import State
     from aws_auto.pipeline.plan import Change
     from aws_auto.pipeline.ports import Clock
@@ -30,6 +31,12 @@ class LocalTarget:
     def __init__(self, state: State, clock: Clock) -> None:
         self._state = state
         self._clock = clock
+
+    def desired(self, document: Document, champions: Mapping[str, int]) -> tuple[list[Resource], list[str]]:
+        """What the document means on this machine; see `aws_auto.pipeline.local.desired`."""
+        from aws_auto.pipeline.local.desired import desired
+
+        return desired(document, champions)
 
     def observe(self) -> Mapping[str, Resource]:
         """What is deployed, by key."""

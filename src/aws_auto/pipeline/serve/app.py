@@ -17,6 +17,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import socket
 import uuid
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ from aws_auto.pipeline.serve.champion import Champion
 from aws_auto.pipeline.serve.page import page
 from aws_auto.pipeline.serve.parse import RefusedError
 from aws_auto.pipeline.serve.predict import MOST_BYTES, Answer, answer, failure, too_large
+from aws_auto.results import Stage
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -37,6 +39,9 @@ if TYPE_CHECKING:
     from aws_auto.pipeline.ports import Workspace
     from aws_auto.pipeline.serve.champion import Loaded
     from aws_auto.protocols import Recipe
+
+#: Kinds of deployed resources that are answered for here, each with a property ``model``.
+SERVED_KINDS = ("endpoint", "function", "batch")
 
 _log = logging.getLogger(__name__)
 
@@ -73,30 +78,57 @@ def create_app(ws: Workspace, models: Sequence[str], *, recipe: Callable[[str], 
     return app
 
 
-def run(ws: Workspace, models: Sequence[str], *, host: str = "127.0.0.1", port: int = 8080) -> None:
+def run(
+    ws: Workspace,
+    models: Sequence[str] = (),
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8080,
+    tell: Callable[[str], None] = _log.info,
+) -> None:
     """Answer until interrupted. Loopback by default: there is no authentication, so think before opening it.
+
+    Args:
+        ws: the workspace.
+        models: names in the registry; default: `servable`.
+        host: address to listen at.
+        port: 0 takes a free one.
+        tell: told where it listens, in one sentence.
 
     Raises:
         MissingExtra: fastapi or uvicorn is not installed.
-        UsageError: no model is named.
+        UsageError: no model is named, deployed or trained.
         TargetError: the port is taken, or the host is not ours.
     """
-    app = create_app(ws, models)
+    app = create_app(ws, models or servable(ws))
     try:
         import uvicorn
     except ImportError as error:
         raise MissingExtra("uvicorn", "serve", purpose="answering over HTTP") from error
-    config = uvicorn.Config(app, host=host, port=port, log_level="warning", server_header=False)
-    try:
-        listener = config.bind_socket()
-    except SystemExit as refusal:
-        raise TargetError(
-            "cannot listen there: the port is taken, or the host is not this machine's",
-            where=f"{host}:{port}",
-            hint="choose another with --port",
-        ) from refusal
-    with contextlib.closing(listener):
+    config = uvicorn.Config(app, log_level="warning", server_header=False)
+    with contextlib.closing(_listen(host, port)) as listener, contextlib.suppress(KeyboardInterrupt):
+        address = f"[{host}]" if ":" in host else host
+        tell(f"listening on http://{address}:{listener.getsockname()[1]}/ (a page for people); stop with Ctrl-C")
         uvicorn.Server(config).run(sockets=[listener])
+
+
+def servable(ws: Workspace) -> list[str]:
+    """Models behind what is deployed, and every other that has a champion, by name."""
+    deployed = {str(r.properties["model"]) for r in ws.target.observe().values() if r.kind in SERVED_KINDS}
+    crowned = {v.name for v in ws.registry.versions() if v.stage == Stage.CHAMPION}
+    return sorted(deployed | crowned)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise TargetError(
+            f"cannot listen there: {error.strerror or error}",
+            where=f"{host}:{port}",
+            hint="choose another port with --port (0 takes a free one)",
+        ) from error
 
 
 class _Server:
