@@ -10,7 +10,7 @@ from aws_auto.config import document, templates
 from aws_auto.config.units import Condition, Duration, Percent, S3Uri, Schedule, Threshold, UnitError
 from aws_auto.errors import ConfigError
 
-COMPLETE = templates.template("complete")
+COMPLETE = templates.template("pipelines/complete")
 TRAPS = (
     "on",
     "0123",

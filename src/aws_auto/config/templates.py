@@ -16,7 +16,7 @@ def names() -> tuple[str, ...]:
 
 
 def template(name: str) -> str:
-    """The YAML text of a template such as ``complete`` or ``anomaly-detector``.
+    """The YAML text of a template such as ``pipelines/complete`` or ``ml-models/anomaly-detector``.
 
     Raises:
         UsageError: there is none of that name.
@@ -41,4 +41,4 @@ def _files() -> dict[str, Path]:
     package = Path(__file__).parents[1]
     shipped = package / "_templates"
     root = shipped if shipped.is_dir() else package.parents[1] / "templates"
-    return {file.stem: file for kind in _KINDS for file in sorted((root / kind).glob("*.yaml"))}
+    return {f"{kind}/{file.stem}": file for kind in _KINDS for file in sorted((root / kind).glob("*.yaml"))}

@@ -8,13 +8,13 @@ from aws_auto.errors import UsageError
 
 def test_there_is_one_for_every_pipeline_type_and_every_recipe():
     assert templates.names() == (
-        "anomaly",
-        "complete",
-        "cost",
-        "scaling",
-        "anomaly-detector",
-        "cost-optimizer",
-        "demand-forecaster",
+        "pipelines/anomaly",
+        "pipelines/complete",
+        "pipelines/cost",
+        "pipelines/scaling",
+        "ml-models/anomaly-detector",
+        "ml-models/cost-optimizer",
+        "ml-models/demand-forecaster",
     )
 
 
@@ -26,7 +26,7 @@ def test_every_template_loads_cleanly(name):
 
 
 def test_the_complete_pipeline_holds_everything():
-    assert document.load(templates.path("complete")).sections() == (
+    assert document.load(templates.path("pipelines/complete")).sections() == (
         "ml_model_deployment",
         "model_monitoring",
         "data_pipeline",
