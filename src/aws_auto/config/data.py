@@ -19,13 +19,13 @@ WorkerType = Literal["G.025X", "G.1X", "G.2X", "G.4X", "G.8X", "G.12X", "G.16X",
 
 def _ec2_instance(value: str) -> str:
     if not re.fullmatch(r"[a-z][a-z0-9-]*\.[a-z0-9-]+", value) or value.startswith("ml."):
-        raise ValueError(f"{shown(value)} is not an EC2 instance type such as m5.xlarge")
+        raise MisfitError(f"{shown(value)} is not an EC2 instance type such as m5.xlarge")
     return value
 
 
 def _whole_days(value: Duration) -> Duration:
     if value.seconds % 86400 or not value.seconds:
-        raise ValueError(f"{value} is not a number of whole days, which lifecycle rules count in: write 30d")
+        raise MisfitError(f"{value} is not a number of whole days, which lifecycle rules count in: write 30d")
     return value
 
 

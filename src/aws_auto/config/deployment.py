@@ -18,13 +18,13 @@ Trigger = Literal["cloudwatch_metrics", "real_time_streams"]
 def _ml_instance(value: str) -> str:
     if re.fullmatch(r"ml\.[a-z0-9-]+\.[a-z0-9-]+", value):
         return value
-    hint = f"; did you mean 'ml.{value}'?" if re.fullmatch(r"[a-z0-9-]+\.[a-z0-9-]+", value) else ""
-    raise ValueError(f"{shown(value)} is not a SageMaker instance type such as ml.m5.large{hint}")
+    hint = f"did you mean 'ml.{value}'?" if re.fullmatch(r"[a-z0-9-]+\.[a-z0-9-]+", value) else None
+    raise MisfitError(f"{shown(value)} is not a SageMaker instance type such as ml.m5.large", hint=hint)
 
 
 def _runtime(value: str) -> str:
     if not re.fullmatch(r"python3\.[0-9]{1,2}", value):
-        raise ValueError(f"{shown(value)} is not a Python runtime of Lambda such as python3.13")
+        raise MisfitError(f"{shown(value)} is not a Python runtime of Lambda such as python3.13")
     return value
 
 

@@ -18,11 +18,12 @@ class Model(BaseModel):
 
 
 class MisfitError(ValueError):
-    """Keys that are each right and do not fit together; ``at`` is the path below the mapping that raises it."""
+    """A value that does not fit its place; ``at`` is the path below the value that raises it."""
 
-    def __init__(self, message: str, *, at: tuple[str | int, ...]) -> None:
+    def __init__(self, message: str, *, at: tuple[str | int, ...] = (), hint: str | None = None) -> None:
         super().__init__(message)
         self.at = at
+        self.hint = hint
 
 
 def unique(names: list[str], what: str, *, under: tuple[str | int, ...], key: str | None = "name") -> None:
@@ -39,7 +40,7 @@ def unique(names: list[str], what: str, *, under: tuple[str | int, ...], key: st
 
 def _name(value: str) -> str:
     if not re.fullmatch(r"[a-zA-Z0-9]([a-zA-Z0-9_-]{0,61}[a-zA-Z0-9])?", value):
-        raise ValueError(
+        raise MisfitError(
             f"{shown(value)} is not a name: 1 to 63 letters, digits, hyphens and underscores, no hyphen at the ends"
         )
     return value
@@ -50,14 +51,17 @@ def _percent_of_share(value: object) -> Percent:
 
 
 def one_of(known: tuple[str, ...], value: str, what: str) -> str:
-    """The value, unless it is nearly one of the known ones: then it is a typing error.
+    """The value, unless it is a known one but for a letter or two: then it is a typing error.
 
     Raises:
-        ValueError: near to a known one, but not equal to it.
+        MisfitError: near to a known one, but not equal to it.
     """
-    near = get_close_matches(value, known, 1, 0.8)
-    if value not in known and near:
-        raise ValueError(f"{shown(value)} is no {what}; did you mean {near[0]!r}?")
+    if value in known:
+        return value
+    # A longer name is another name: model_latency_p99 is no misspelt model_latency.
+    near = [n for n in get_close_matches(value, known, len(known), 0.8) if abs(len(n) - len(value)) <= 2]
+    if near:
+        raise MisfitError(f"{shown(value)} is no {what}", hint=f"did you mean {near[0]!r}?")
     return value
 
 

@@ -27,7 +27,7 @@ METRICS = (
 
 def _metric(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_.]{0,80}", value):
-        raise ValueError(f"{shown(value)} is not the name of a metric such as prediction_accuracy")
+        raise MisfitError(f"{shown(value)} is not the name of a metric such as prediction_accuracy")
     return one_of(METRICS, value, "known metric")
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Union, get_args, get_origin
 from pydantic import BaseModel
 
 from aws_auto.config.marks import Path
+from aws_auto.config.model import MisfitError
 from aws_auto.config.quantities import shown
 from aws_auto.errors import AwsAutoError
 
@@ -101,8 +102,9 @@ def _complaint(error: ErrorDetails, path: Path) -> Complaint:
     kind, value, context = error["type"], error["input"], error.get("ctx", {})
     if kind == "value_error":
         cause = context["error"]
-        message = cause.message if isinstance(cause, AwsAutoError) else str(cause)
-        return Complaint((*path, *getattr(cause, "at", ())), message)
+        if isinstance(cause, MisfitError):
+            return Complaint((*path, *cause.at), str(cause), cause.hint)
+        return Complaint(path, cause.message if isinstance(cause, AwsAutoError) else str(cause))
     if kind == "union_tag_not_found":
         near = _near("type", tuple(value))
         return Complaint((*path, near), "is not a known key", "did you mean 'type'?") if near else _needs("type", path)

@@ -241,7 +241,7 @@ def test_a_value_that_no_file_holds_is_placed_at_the_mapping_above_it():
             "m5.large",
             "6:7",
             "models.0.instance_type",
-            "'m5.large' is not a SageMaker instance type such as ml.m5.large; did you mean 'ml.m5.large'?",
+            "'m5.large' is not a SageMaker instance type such as ml.m5.large (did you mean 'ml.m5.large'?)",
         ),
         ("name: cost-optimization-model", "name: 5", "4:7", "models.0.name", "5 is not text; quote it"),
         (
@@ -283,15 +283,15 @@ def test_a_fault_is_one_located_sentence(old, new, place, path, message):
         (
             "model_monitoring: {metrics: [{name: prediction_acuracy, threshold: 1}]}",
             (
-                "1:31: model_monitoring.metrics.0.name: 'prediction_acuracy' is no known metric;"
-                " did you mean 'prediction_accuracy'?"
+                "1:31: model_monitoring.metrics.0.name: 'prediction_acuracy' is no known metric"
+                " (did you mean 'prediction_accuracy'?)"
             ),
         ),
         (
             "model_monitoring: {alerting: {escalation_rules: [{condition: drift_scor > 1, action: ticket}]}}",
             (
-                "1:51: model_monitoring.alerting.escalation_rules.0.condition: 'drift_scor' is no known metric;"
-                " did you mean 'drift_score'?"
+                "1:51: model_monitoring.alerting.escalation_rules.0.condition: 'drift_scor' is no known metric"
+                " (did you mean 'drift_score'?)"
             ),
         ),
         (
@@ -401,3 +401,9 @@ def test_importing_the_room_imports_nothing_and_the_document_only_pydantic_and_y
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert said == "[]\n['pydantic', 'yaml']\n"
+
+
+@pytest.mark.parametrize("name", ["model_latency_p99", "queue_depth", "prediction_accuracy_7d"])
+def test_a_metric_of_ones_own_is_no_misspelt_one(name):
+    loaded = document.loads(f"model_monitoring: {{metrics: [{{name: {name}, threshold: 1}}]}}")
+    assert loaded.model_monitoring.metrics[0].canonical == name
