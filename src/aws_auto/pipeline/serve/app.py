@@ -85,6 +85,7 @@ def run(
     host: str = "127.0.0.1",
     port: int = 8080,
     tell: Callable[[str], None] = _log.info,
+    recipe: Callable[[str], Recipe] | None = None,
 ) -> None:
     """Answer until interrupted. Loopback by default: there is no authentication, so think before opening it.
 
@@ -94,13 +95,14 @@ def run(
         host: address to listen at.
         port: 0 takes a free one.
         tell: told where it listens, in one sentence.
+        recipe: finds a recipe by name; default: the catalogue.
 
     Raises:
         MissingExtra: fastapi or uvicorn is not installed.
         UsageError: no model is named, deployed or trained.
         TargetError: the port is taken, or the host is not ours.
     """
-    app = create_app(ws, models or servable(ws))
+    app = create_app(ws, models or servable(ws), recipe=recipe)
     try:
         import uvicorn
     except ImportError as error:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 DATASET = "predictions"
 TRUTH = "truth_labels"
 IDENTITY = ("request_id", "row")
+_KEYS = (TIMESTAMP, *IDENTITY)
 #: Rows held in memory at most.
 MOST_BUFFERED = 100_000
 FLUSH_EVERY_SECONDS = 5.0
@@ -179,7 +180,7 @@ def ingest_truth(ws: Workspace, rows: pl.DataFrame) -> TruthReport:
         return TruthReport(stored=0, unmatched=len(labels))
     times = known[TIMESTAMP].sort()
     window = Window(times[0], times[-1] + timedelta(microseconds=1))
-    stored = ws.lake.write(Batch(dataset=TRUTH, rows=known, window=window, keys=IDENTITY, final=False))
+    stored = ws.lake.write(Batch(dataset=TRUTH, rows=known, window=window, keys=_KEYS, final=False))
     return TruthReport(stored=stored, unmatched=len(labels) - len(known))
 
 
@@ -207,7 +208,7 @@ def _batch(answers: list[Captured]) -> Batch:
     rows = pl.concat([_rows(release) for release in releases.values()])
     first, last = min(one.at for one in answers), max(one.at for one in answers)
     window = Window(first, last + timedelta(microseconds=1))
-    return Batch(dataset=DATASET, rows=rows, window=window, keys=IDENTITY, final=False)
+    return Batch(dataset=DATASET, rows=rows, window=window, keys=_KEYS, final=False)
 
 
 def _rows(answers: list[Captured]) -> pl.DataFrame:

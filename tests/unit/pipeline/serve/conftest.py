@@ -43,6 +43,7 @@ class FakeLake:
         if self.refusing:
             raise TargetError("the disk is full")
         self.writes += 1
+        assert "timestamp" in batch.keys
         assert batch.rows["timestamp"].is_between(batch.window.start, batch.window.end, closed="left").all()
         before = self.tables.get(batch.dataset)
         rows = batch.rows if before is None else pl.concat([before, batch.rows])
