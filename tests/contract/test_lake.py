@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from aws_auto.errors import SchemaError
+from aws_auto.errors import SchemaError, UsageError
 from aws_auto.pipeline.ports import Batch, Window
 
 T0 = datetime(2026, 1, 30, tzinfo=UTC)
@@ -46,6 +47,22 @@ class TestLake:
         lake.write(batch(rows(list(range(96)), cpu=[float(h) for h in range(96)])))
         found = read(lake, window=Window(T0 + 23 * HOUR, T0 + 49 * HOUR))
         assert found["cpu"].to_list() == [float(h) for h in range(23, 49)]
+
+    def test_a_window_may_be_told_in_any_zone(self, place):
+        lake, berlin = place.lake(), ZoneInfo("Europe/Berlin")
+        lake.write(batch(rows([0, 1, 2], cost=[0.0, 1.0, 2.0]), dataset="billing", keys=()))
+        part = Window((T0 + HOUR).astimezone(berlin), (T0 + 2 * HOUR).astimezone(berlin))
+        assert read(lake, "billing", part)["cost"].to_list() == [1.0]
+        lake.write(batch(rows([1], cost=[9.0]), dataset="billing", window=part, keys=()))
+        assert read(lake, "billing")["cost"].to_list() == [0.0, 9.0, 2.0]
+
+    def test_a_window_without_a_zone_is_refused(self, place):
+        lake, naive = place.lake(), Window(T0.replace(tzinfo=None), (T0 + HOUR).replace(tzinfo=None))
+        lake.write(batch(rows([0], cost=[0.0]), dataset="billing", keys=()))
+        with pytest.raises(UsageError, match="no time zone"):
+            lake.scan("billing", naive)
+        with pytest.raises(UsageError, match="no time zone"):
+            lake.write(batch(rows([0], cost=[0.0]), dataset="billing", window=naive, keys=()))
 
     def test_a_window_without_rows_keeps_the_columns(self, place):
         lake = place.lake()

@@ -86,17 +86,14 @@ class LocalLake:
         Raises:
             DataError: a file of the lake was taken away or cut short.
         """
-        import polars as pl
-
-        from aws_auto.frame import TIMESTAMP
+        from aws_auto.pipeline.local.tables import inside
 
         if window is None:
             return self._frame(dataset, self._manifest.live(dataset))
         first, last = micros(window.start), micros(window.end) - 1
         files = [f for f in self._manifest.live(dataset, _days(window)) if f.last >= first and f.first <= last]
         rows = self._frame(dataset, files)
-        inside = (pl.col(TIMESTAMP) >= window.start) & (pl.col(TIMESTAMP) < window.end)
-        return rows.filter(inside) if files else rows
+        return rows.filter(inside(window)) if files else rows
 
     def datasets(self) -> Mapping[str, int]:
         """Names and row counts."""

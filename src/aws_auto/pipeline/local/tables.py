@@ -8,6 +8,7 @@ import polars as pl
 
 from aws_auto.errors import SchemaError
 from aws_auto.frame import TIME_DTYPE, TIMESTAMP
+from aws_auto.pipeline.local.state import micros, moment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -81,12 +82,18 @@ def merged(old: pl.DataFrame, new: pl.DataFrame, keys: tuple[str, ...]) -> pl.Da
 
 def replaced(old: pl.DataFrame, new: pl.DataFrame, window: Window) -> pl.DataFrame:
     """The old rows outside the window, then the new ones, in the order of time (equal times keep their order)."""
-    return pl.concat([outside(old, window), new], how="diagonal").sort(TIMESTAMP, maintain_order=True)
+    return pl.concat([old.filter(~inside(window)), new], how="diagonal").sort(TIMESTAMP, maintain_order=True)
 
 
-def outside(rows: pl.DataFrame, window: Window) -> pl.DataFrame:
-    """The rows that do not lie in the window."""
-    return rows.filter((pl.col(TIMESTAMP) < window.start) | (pl.col(TIMESTAMP) >= window.end))
+def inside(window: Window) -> pl.Expr:
+    """Whether a row lies in the window.
+
+    Raises:
+        UsageError: the window's times have no zone.
+    """
+    # Polars compares times of one zone only, so the window's are brought to UTC.
+    start, end = (moment(micros(at)) for at in (window.start, window.end))
+    return (pl.col(TIMESTAMP) >= start) & (pl.col(TIMESTAMP) < end)
 
 
 def _check(batch: Batch) -> None:
@@ -152,7 +159,7 @@ def _repeats(keys: list[str]) -> pl.Expr:
 
 
 def _all_inside(rows: pl.DataFrame, batch: Batch) -> pl.DataFrame:
-    strays = outside(rows, batch.window)
+    strays = rows.filter(~inside(batch.window))
     if len(strays):
         raise SchemaError(
             f"{len(strays)} rows lie outside the window from {batch.window.start} to {batch.window.end} that they"
