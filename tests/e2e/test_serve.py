@@ -19,6 +19,7 @@ import polars as pl
 import pytest
 
 from aws_auto.errors import TargetError, UsageError
+from aws_auto.pipeline.plan import Create, Resource
 from aws_auto.pipeline.serve.app import run
 from aws_auto.pipeline.serve.capture import captured, ingest_truth
 from aws_auto.pipeline.workspace import open_workspace
@@ -72,8 +73,9 @@ def predictions(root):
 
 
 def test_a_server_started_before_training_answers_when_a_champion_arrives_and_follows_the_next(serving, root):
-    open_workspace(root, target="local")
-    with server(root, "times") as (_, url):
+    ws = open_workspace(root, target="local")
+    ws.target.apply(Create(Resource(kind="endpoint", name="times-model", properties={"model": "times"})))
+    with server(root, "times-model") as (_, url):
         assert call(f"{url}/ping")[0] == 503
         assert call(f"{url}/invocations", BODY)[0] == 503
         serving.crown(root, 2)

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from aws_auto.pipeline.serve.champion import Loaded
     from aws_auto.protocols import Recipe
 
+#: How long a client that does not finish its request can keep a stopped server from its last flush.
+LAST_SECONDS = 10
 #: Kinds of deployed resources that are answered for here, each with a property ``model``.
 SERVED_KINDS = ("endpoint", "function", "batch")
 
@@ -91,7 +93,7 @@ def run(
 
     Args:
         ws: the workspace.
-        models: names in the registry; default: `servable`.
+        models: what to answer for; default: all that is deployed or has a champion; see `servable`.
         host: address to listen at.
         port: 0 takes a free one.
         tell: told where it listens, in one sentence.
@@ -100,25 +102,35 @@ def run(
     Raises:
         MissingExtra: fastapi or uvicorn is not installed.
         UsageError: no model is named, deployed or trained.
+        ModelNotFound: a model that is named does not exist.
         TargetError: the port is taken, or the host is not ours.
     """
-    app = create_app(ws, models or servable(ws), recipe=recipe)
+    app = create_app(ws, servable(ws, models), recipe=recipe)
     try:
         import uvicorn
     except ImportError as error:
         raise MissingExtra("uvicorn", "serve", purpose="answering over HTTP") from error
-    config = uvicorn.Config(app, log_level="warning", server_header=False)
+    config = uvicorn.Config(app, log_level="warning", server_header=False, timeout_graceful_shutdown=LAST_SECONDS)
     with contextlib.closing(_listen(host, port)) as listener, contextlib.suppress(KeyboardInterrupt):
         address = f"[{host}]" if ":" in host else host
         tell(f"listening on http://{address}:{listener.getsockname()[1]}/ (a page for people); stop with Ctrl-C")
         uvicorn.Server(config).run(sockets=[listener])
 
 
-def servable(ws: Workspace) -> list[str]:
-    """Models behind what is deployed, and every other that has a champion, by name."""
-    deployed = {str(r.properties["model"]) for r in ws.target.observe().values() if r.kind in SERVED_KINDS}
-    crowned = {v.name for v in ws.registry.versions() if v.stage == Stage.CHAMPION}
-    return sorted(deployed | crowned)
+def servable(ws: Workspace, asked: Sequence[str] = ()) -> list[str]:
+    """Names in the registry for what was asked, or for all that is deployed or has a champion when nothing was.
+
+    A model may be asked for by its name in the registry, by the name under which it is deployed, or as a recipe.
+
+    Raises:
+        ModelNotFound: it is none of these; the nearest is suggested.
+    """
+    deployed = {r.name: str(r.properties["model"]) for r in ws.target.observe().values() if r.kind in SERVED_KINDS}
+    if not asked:
+        crowned = {v.name for v in ws.registry.versions() if v.stage == Stage.CHAMPION}
+        return sorted(crowned | set(deployed.values()))
+    trained = {v.name for v in ws.registry.versions()}
+    return [name if name in trained else deployed.get(name) or _from_catalogue(name).name for name in asked]
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from aws_auto.errors import ArtifactError, TargetError
+from aws_auto.pipeline.plan import Resource
 from aws_auto.pipeline.ports import Workspace
 from aws_auto.results import Field, ModelVersion, Stage
 
@@ -75,6 +76,9 @@ class FakeRegistry:
             report={"lineage": {"simulated": simulated}},
         )
 
+    def versions(self, _name=None):
+        return list(self.champions.values())
+
     def champion(self, name):
         if self.locked:
             raise TargetError("locked")
@@ -102,6 +106,17 @@ class Times:
         return rows.select("resource_id", "timestamp", answer=pl.col("cpu_utilization") * self.factor)
 
 
+class FakeTarget:
+    def __init__(self):
+        self.deployed: dict[str, Resource] = {}
+
+    def deploy(self, kind, name, **properties):
+        self.deployed[name] = Resource(kind=kind, name=name, properties=properties)
+
+    def observe(self):
+        return self.deployed
+
+
 def times(_name):
     return Times()
 
@@ -115,7 +130,7 @@ def ws():
         lake=FakeLake(),
         registry=FakeRegistry(),
         scheduler=unused,
-        target=unused,
+        target=FakeTarget(),
         journal=unused,
     )
 

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from aws_auto.errors import UsageError
-from aws_auto.pipeline.serve.app import create_app
+from aws_auto.pipeline.serve.app import create_app, servable
 from aws_auto.pipeline.serve.capture import captured
 from aws_auto.pipeline.serve.predict import MOST_BYTES
 
@@ -163,3 +163,17 @@ def test_the_page_shows_model_version_schema_and_a_line_to_try(ws, recipe):
 def test_no_model_is_a_usage_error(ws):
     with pytest.raises(UsageError, match="no model is named"):
         create_app(ws, [])
+
+
+def test_what_is_deployed_or_has_a_champion_is_served_when_nothing_is_asked_for(ws):
+    assert servable(ws) == []
+    ws.registry.crown("times", 2)
+    ws.target.deploy("function", "late-model", model="late")
+    ws.target.deploy("rule", "error_rate", threshold="1%")
+    assert servable(ws) == ["late", "times"]
+
+
+def test_a_model_is_found_by_its_own_name_and_by_the_one_it_is_deployed_under(ws):
+    ws.registry.crown("times", 2)
+    ws.target.deploy("endpoint", "late-model", model="late")
+    assert servable(ws, ["late-model", "times"]) == ["late", "times"]
