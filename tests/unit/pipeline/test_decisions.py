@@ -189,6 +189,30 @@ def test_3_a_canary_with_one_instance_becomes_a_second_variant():
     assert not found(decisions.canary_of_one, loads(MODELS, ("min_capacity: 1", "min_capacity: 2")))
 
 
+@pytest.mark.parametrize(
+    ("instances", "asked", "effective"),
+    [
+        (1, 10, 10),
+        (2, 10, 50),
+        (3, 10, 100 / 3),
+        (5, 10, 20),
+        (10, 10, 10),
+        (10, 15, 20),
+        (4, 90, 50),
+        (3, 90, 100 / 3),
+    ],
+)
+def test_3_a_canary_moves_whole_instances_and_at_most_half_of_them(instances, asked, effective):
+    doc = loads(
+        MODELS,
+        ("min_capacity: 1", f"min_capacity: {instances}"),
+        ("canary_percentage: 10", f"canary_percentage: {asked}"),
+    )
+    share = decisions.canary(doc.ml_model_deployment.models[0])
+    assert (share.asked, share.effective) == (asked, pytest.approx(effective))
+    assert bool(share.sentence()) == (asked != share.effective)
+
+
 def test_4_the_model_s_own_strategy_counts():
     defects = found(decisions.two_strategies, loads())
     assert [(d.was, d.became) for d in defects] == [

@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 
 import httpx
 import pytest
 
-from aws_auto.errors import UsageError
+from aws_auto.errors import MissingExtra, UsageError
 from aws_auto.pipeline.serve.app import create_app, servable
 from aws_auto.pipeline.serve.capture import captured
 from aws_auto.pipeline.serve.predict import MOST_BYTES
@@ -158,6 +159,13 @@ def test_the_page_shows_model_version_schema_and_a_line_to_try(ws, recipe):
     assert "curl -s http://here/models/times/invocations" in page.text
     assert "&lt;late&gt;: waiting for a champion" in page.text
     assert "<script" not in page.text
+
+
+def test_without_the_extra_the_error_says_what_to_install(ws, monkeypatch):
+    monkeypatch.setitem(sys.modules, "fastapi", None)
+    with pytest.raises(MissingExtra, match="answering over HTTP needs fastapi") as caught:
+        create_app(ws, ["times"])
+    assert caught.value.hint == "pip install 'aws-auto[serve]'"
 
 
 def test_no_model_is_a_usage_error(ws):

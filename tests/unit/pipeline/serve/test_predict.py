@@ -213,3 +213,21 @@ def test_a_refusal_of_the_model_becomes_a_status_and_its_sentence(error, status)
 
 def test_the_example_is_a_request_that_is_accepted():
     assert ask(predict.example(SCHEMA).encode())[0] == 200
+
+
+def test_an_optional_time_and_an_optional_number_may_be_missing():
+    schema = (
+        *SCHEMA,
+        Field(name="until", kind="time", required=False),
+        Field(name="bytes", kind="number", required=False),
+    )
+    rows, _ = predict.read(schema, json.dumps([{**ROW, "until": None}]).encode(), "")
+    assert rows["until"].to_list() == [None]
+    assert rows["bytes"].to_list() == [None]
+
+
+def test_the_example_lies_inside_the_training_range_where_one_is_known():
+    schema = (*SCHEMA, Field(name="bytes", kind="number"))
+    row = json.loads(predict.example(schema))["instances"][0]
+    assert row["cpu_utilization"] == 42.5
+    assert row["bytes"] == 1.0
