@@ -70,7 +70,7 @@ class Metric:
         """Derive unit and statistic from a column name such as ``cpu_utilization_max``."""
         stem, _, suffix = name.rpartition("_")
         if stem and suffix in STATISTICS:
-            return cls(name, UNITS.get(stem, "None"), STATISTICS[suffix])
+            return cls(name, cls.named(stem).unit, STATISTICS[suffix])
         return cls(name, UNITS.get(name, "None"), "Average")
 
 

@@ -151,7 +151,8 @@ def _findings(
         yield note("partial", f"{counted(partial, 'bucket')} marked partial: points are missing in them", partial)
     bounds = [n for n in metrics if Metric.named(n).statistic in ("p95", "p99")]
     if bounds:
-        text = f"{listed(bounds)} cannot be aggregated; the maximum is kept as {bounds[0]}_max, an upper bound"
+        kept = listed([f"{n}_max" for n in bounds])
+        text = f"{listed(bounds)} cannot be aggregated; the maximum is kept as {kept}, an upper bound"
         yield note("percentile-bound", text, len(bounds))
     dropped = [n for n in metrics if Metric.named(n).statistic == "p50"]
     if dropped:

@@ -39,7 +39,7 @@ def clean(rows: pl.DataFrame, *, now: datetime, rules: Rules | None = None) -> S
         rules: ranges and limits.
 
     Raises:
-        SchemaError: a key column is missing, or ``timestamp`` holds numbers.
+        SchemaError: a key column is missing, or ``timestamp`` holds neither times nor text.
     """
     rules = rules or Rules()
     _check_keys(rows)
@@ -63,11 +63,12 @@ def _check_keys(rows: pl.DataFrame) -> None:
             f"there: {', '.join(rows.columns) or 'none'}",
             hint="rename your columns to resource_id and timestamp",
         )
-    if rows.schema[TIMESTAMP].is_numeric():
+    dtype = rows.schema[TIMESTAMP]
+    if not isinstance(dtype, pl.Datetime) and dtype not in (pl.String, pl.Date, pl.Null):
         raise SchemaError(
-            f"holds {rows.schema[TIMESTAMP]}, not times",
+            f"holds {dtype}, not times",
             where=TIMESTAMP,
-            hint="seconds and milliseconds cannot be told apart; write ISO 8601",
+            hint="write ISO 8601; of a number nobody knows whether it counts seconds or milliseconds",
         )
 
 
@@ -100,7 +101,7 @@ def _timed(rows: pl.DataFrame, *, now: datetime, rules: Rules) -> _Step:
         time = parsed_times(time.cast(pl.String))
     if time.dtype == pl.Date:
         time = time.cast(pl.Datetime("us"))
-    assert isinstance(time.dtype, pl.Datetime)  # noqa: S101 - numbers were refused above, nothing else is left
+    assert isinstance(time.dtype, pl.Datetime)  # noqa: S101 - whatever else it can be was refused
     if time.dtype.time_zone is None:
         time = time.dt.replace_time_zone("UTC")
         findings.append(
@@ -255,12 +256,18 @@ def _without_rows(
         pl.col(RESOURCE),
         time.cast(TIME_DTYPE).alias(TIMESTAMP),
         column=pl.lit(column),
-        value=given.select(pl.struct(pl.all()).struct.json_encode()).to_series(),
+        value=_as_json(given),
         reason=pl.lit(reason),
         stage=pl.lit(STAGE),
     ).cast(REJECTED)
     said.append(_rejection(column, len(out), len(rows), "rows", reason))
     return _Step(rows.filter(~marked), (rejected,), tuple(said))
+
+
+def _as_json(rows: pl.DataFrame) -> pl.Series:
+    """Each row as JSON. Columns with values that JSON has no number for (NaN, infinity) are written as text."""
+    odd = [c.name for c in rows if c.dtype.is_float() and not c.is_finite().all()]
+    return rows.with_columns(pl.col(odd).cast(pl.String)).select(pl.struct(pl.all()).struct.json_encode()).to_series()
 
 
 def _without_values(step: _Step, name: str, bad: pl.Expr, reason: str) -> _Step:

@@ -87,7 +87,8 @@ class Rules:
 
     def range_of(self, column: str) -> Range | None:
         """The range of that column, None when its unit is unknown. A sum of percentages has no upper end."""
-        metric = Metric.named(column)
-        stem = column if metric.statistic == "Average" else column.rpartition("_")[0]
+        metric, stem = Metric.named(column), column
+        while Metric.named(stem).statistic != "Average":
+            stem = stem.rpartition("_")[0]
         found = self.ranges.get(stem, UNIT_RANGES.get(metric.unit))
         return Range(low=found.low) if found and metric.statistic == "Sum" else found

@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 
 from aws_auto.errors import UsageError
+from aws_auto.frame import Metric
 from aws_auto.pipeline.stages.aggregate import PARTIAL, aggregate
 
 START = datetime(2026, 5, 1, tzinfo=UTC)
@@ -45,6 +46,7 @@ def test_the_maximum_of_percentiles_is_named_as_the_bound_that_it_is():
     out, _, report = aggregate(rows(4, latency_p95=[1.0, 7.0, 2.0, 3.0], latency_p50=[1.0] * 4), period=HOUR)
     assert out.columns == ["resource_id", "timestamp", "latency_p95_max", PARTIAL]
     assert out["latency_p95_max"].to_list() == [7.0]
+    assert Metric.named("latency_p95_max").unit == "Milliseconds"
     assert "upper bound" in report.finding("percentile-bound").text
     assert "latency_p50" in report.finding("median-dropped").text
 

@@ -1,6 +1,6 @@
 """Clean: impossible values out, with their reason; everything else untouched."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 import polars as pl
 import pytest
@@ -37,9 +37,10 @@ def test_a_missing_key_column_is_named_beside_those_that_are_there():
         clean(pl.DataFrame({"id": [1], "cpu": [2.0]}), now=NOW)
 
 
-def test_times_as_numbers_are_refused_because_their_unit_is_a_guess():
-    with pytest.raises(SchemaError, match="timestamp: holds Int64, not times"):
-        clean(pl.DataFrame({"resource_id": ["a"], "timestamp": [1_700_000_000]}), now=NOW)
+@pytest.mark.parametrize(("column", "dtype"), [([1_700_000_000], "Int64"), ([True], "Boolean"), ([time(12)], "Time")])
+def test_what_is_neither_time_nor_text_is_refused_because_its_meaning_is_a_guess(column, dtype):
+    with pytest.raises(SchemaError, match=f"timestamp: holds {dtype}, not times"):
+        clean(pl.DataFrame({"resource_id": ["a"], "timestamp": column}), now=NOW)
 
 
 def test_blanks_around_ids_and_types_are_removed_and_counted():

@@ -26,7 +26,13 @@ def test_the_configuration_sets_thresholds_and_leaves_the_others_at_their_defaul
 
 @pytest.mark.parametrize(
     ("column", "high"),
-    [("cpu_utilization", 100.0), ("cpu_utilization_max", 100.0), ("cpu_utilization_sum", None), ("latency_p95", None)],
+    [
+        ("cpu_utilization", 100.0),
+        ("cpu_utilization_max", 100.0),
+        ("cpu_utilization_sum", None),
+        ("latency_p95", None),
+        ("cpu_utilization_p95_max", 100.0),
+    ],
 )
 def test_a_statistic_has_the_range_of_its_metric(column, high):
     assert Rules().range_of(column).high == high
