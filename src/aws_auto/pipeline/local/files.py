@@ -25,6 +25,27 @@ _REFUSALS = {
     errno.EMFILE: ("too many files are open", "raise the limit (ulimit -n 4096) and run the command again"),
 }
 
+_DAMAGED = (
+    "the workspace's state is damaged",
+    "restore the file from a backup, or move the folder away: a new one is made and filled again",
+)
+_UNWRITABLE = (
+    "the workspace's state cannot be written",
+    "change the permissions of the folder, or choose another one with AWS_AUTO_HOME",
+)
+_DATABASE_REFUSALS = {
+    sqlite3.SQLITE_CORRUPT: _DAMAGED,
+    sqlite3.SQLITE_NOTADB: _DAMAGED,
+    sqlite3.SQLITE_READONLY: _UNWRITABLE,
+    sqlite3.SQLITE_CANTOPEN: _UNWRITABLE,
+    sqlite3.SQLITE_PERM: _UNWRITABLE,
+    sqlite3.SQLITE_FULL: ("the disk is full", "free some space and run the command again"),
+    sqlite3.SQLITE_IOERR: ("the disk failed", "check the disk and its free space, then run the command again"),
+}
+
+#: How long we wait for another process to finish a transaction.
+PATIENCE_S = 60.0
+
 
 @contextmanager
 def refusals(path: Path) -> Iterator[None]:
@@ -85,19 +106,35 @@ def only_one(path: Path, *, patience_s: float = 300.0) -> Iterator[None]:
 
     Raises:
         ConflictError: somebody else held it longer than ``patience_s``.
+        TargetError: the disk refused.
     """
     with refusals(path):
         make_folder(path.parent)
     with closing(sqlite3.connect(path, timeout=patience_s, isolation_level=None)) as lock:
-        try:
+        with database_refusals(path):
+            lock.execute("PRAGMA journal_mode = MEMORY")  # Nothing is written, so there is nothing to keep on the disk.
             lock.execute("BEGIN EXCLUSIVE")
-        except sqlite3.DatabaseError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
-                raise TargetError(f"cannot be locked: {error}", where=str(path)) from error
-            raise ConflictError(
-                f"another process has been writing for over {patience_s:.0f} s", where=str(path.parent)
-            ) from error
         try:
             yield
         finally:
             lock.execute("ROLLBACK")
+
+
+@contextmanager
+def database_refusals(path: Path) -> Iterator[None]:
+    """Turn what SQLite refuses into an error with an address and a next step.
+
+    Raises:
+        ConflictError: another process kept the database locked for as long as we were willing to wait.
+        TargetError: the disk refused, or the database is damaged.
+    """
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            raise ConflictError("another process keeps it locked", where=str(path)) from error
+        if code not in _DATABASE_REFUSALS:
+            raise
+        said, hint = _DATABASE_REFUSALS[code]
+        raise TargetError(f"{said} ({error})", where=str(path), hint=hint) from error

@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from aws_auto.errors import ConflictError, TargetError, UsageError
-from aws_auto.pipeline.local.files import make_folder, refusals
+from aws_auto.pipeline.local.files import PATIENCE_S, database_refusals, make_folder, refusals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -102,8 +102,6 @@ MIGRATIONS: tuple[str, ...] = (
     """,
 )
 
-_PATIENCE_S = 60.0
-
 
 def micros(at: datetime) -> int:
     """Whole microseconds since 1970.
@@ -138,14 +136,14 @@ class State:
         self._migrations = migrations
         with refusals(path):
             make_folder(path.parent)
-        with self._refusals(), closing(self._connect()) as db:
+        with database_refusals(self.path), closing(self._connect()) as db:
             if _version(db) != len(migrations):
                 self._migrate(db)
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
         """A connection whose statements all see the same state; rows are `sqlite3.Row`."""
-        with self._refusals(), closing(self._connect()) as db:
+        with database_refusals(self.path), closing(self._connect()) as db:
             db.execute("BEGIN")
             yield db
 
@@ -155,13 +153,13 @@ class State:
 
         Writers wait for one another, so keep the block short and never open a second transaction inside it.
         """
-        with self._refusals(), closing(self._connect()) as db:
+        with database_refusals(self.path), closing(self._connect()) as db:
             db.execute("BEGIN IMMEDIATE")
             yield db
             db.execute("COMMIT")
 
     def _connect(self) -> sqlite3.Connection:
-        db = sqlite3.connect(self.path, timeout=_PATIENCE_S, isolation_level=None)
+        db = sqlite3.connect(self.path, timeout=PATIENCE_S, isolation_level=None)
         db.row_factory = sqlite3.Row
         try:
             db.execute("PRAGMA foreign_keys = ON")
@@ -187,16 +185,6 @@ class State:
             db.execute(f"PRAGMA user_version = {number}")
         db.execute("COMMIT")
 
-    @contextmanager
-    def _refusals(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.DatabaseError as error:
-            said = _said(error, self.path)
-            if said is None:
-                raise
-            raise said from error
-
 
 def _version(db: sqlite3.Connection) -> int:
     return int(db.execute("PRAGMA user_version").fetchone()[0])
@@ -216,29 +204,3 @@ def _use_wal(db: sqlite3.Connection, *, attempts: int = 100) -> None:
         db.execute("BEGIN IMMEDIATE")
         db.execute("ROLLBACK")
     raise ConflictError("another process keeps the workspace's state locked")
-
-
-def _said(error: sqlite3.DatabaseError, path: Path) -> TargetError | None:
-    """The error of ours for one of SQLite's; None for what a wrong statement of ours caused."""
-    where = str(path)
-    match getattr(error, "sqlite_errorcode", 0) & 0xFF:
-        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
-            return ConflictError(f"another process has kept it locked for over {_PATIENCE_S:.0f} s", where=where)
-        case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
-            return TargetError(
-                f"the workspace's state is damaged ({error})",
-                where=where,
-                hint="restore the file from a backup, or move the folder away: a new one is made and filled again",
-            )
-        case sqlite3.SQLITE_FULL:
-            return TargetError("the disk is full", where=where, hint="free some space and run the command again")
-        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM | sqlite3.SQLITE_AUTH:
-            return TargetError(
-                f"the workspace's state cannot be written ({error})",
-                where=where,
-                hint="change the permissions of the folder, or choose another one with AWS_AUTO_HOME",
-            )
-        case sqlite3.SQLITE_IOERR:
-            return TargetError(f"the disk failed ({error})", where=where, hint="check the disk and its free space")
-        case _:
-            return None

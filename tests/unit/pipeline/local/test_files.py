@@ -71,10 +71,16 @@ def test_only_one_thread_holds_the_lock(tmp_path):
 def test_who_waits_too_long_for_the_lock_is_told(tmp_path):
     with (
         only_one(tmp_path / ".lock"),
-        pytest.raises(ConflictError, match="another process has been writing"),
+        pytest.raises(ConflictError, match="another process keeps it locked"),
         only_one(tmp_path / ".lock", patience_s=0.0),
     ):
         pass
+
+
+def test_the_lock_leaves_nothing_but_an_empty_file(tmp_path):
+    with only_one(tmp_path / ".lock"):
+        pass
+    assert [(p.name, p.stat().st_size) for p in tmp_path.iterdir()] == [(".lock", 0)]
 
 
 def test_the_lock_is_free_again_after_an_error(tmp_path):
@@ -86,5 +92,5 @@ def test_the_lock_is_free_again_after_an_error(tmp_path):
 
 def test_a_lock_file_of_another_kind_is_refused(tmp_path):
     (tmp_path / ".lock").write_bytes(b"something else entirely, and rather long too" * 50)
-    with pytest.raises(TargetError, match="cannot be locked"), only_one(tmp_path / ".lock"):
+    with pytest.raises(TargetError, match="is damaged"), only_one(tmp_path / ".lock"):
         pass
