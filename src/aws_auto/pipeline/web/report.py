@@ -143,21 +143,25 @@ def _forest(tests: Sequence[Mapping[str, Any]]) -> Figure | None:
     return Figure(
         title="Ours against the best simple rule",
         note="Points are differences, bars their intervals. A bar that crosses the dotted line shows no difference.",
-        figure=figures.differences(rows, title="ours minus the simple rule, in % of the simple rule"),
+        figure=figures.differences(rows, title="difference, in % of the simple rule"),
     )
 
 
 def _health(model: ModelHealth) -> list[Block]:
     blocks: list[Block] = [f"Status: {model.status}."]
-    blocks += [f"{b.metric} is {number(b.value)}, against {b.rule}: {', '.join(b.actions)}." for b in model.breaches]
-    blocks.append(Facts(items={name: value for name, value in model.readings.items() if value is not None}))
+    blocks += [
+        f"{b.metric} is {number(b.value)}; the rule {b.rule} asks for: {', '.join(b.actions)}." for b in model.breaches
+    ]
+    known = {name: value for name, value in model.readings.items() if value is not None}
+    if known:
+        blocks.append(Facts(items=known, title="Readings"))
     for what, drift in (("inputs", model.drift), ("predictions", model.prediction_drift)):
         if drift is not None and (drift.columns or drift.not_judged):
             blocks += _drift(what, drift)
     if model.quality is not None:
         row = _compared(as_json(model.quality.backtest))
         columns = ("measure", "ours", "best simple rule", "champion", "difference", "so ours is", "n")
-        blocks.append(Table(columns=columns, rows=[row]))
+        blocks.append(Table(columns=columns, rows=[row], title="Quality where truth has arrived"))
     return [*blocks, *model.notes]
 
 
@@ -174,9 +178,9 @@ def _drift(what: str, drift: DriftReport) -> list[Block]:
         for c in sorted(drift.columns, key=lambda c: (not c.drifted, c.column))
     ]
     columns = ("column", "distance", "threshold", "verdict", "n in reference", "n now")
-    blocks: list[Block] = [f"Drift of the {what}: {drift.score:.0%} of {len(drift.columns)} columns drifted."]
-    if rows:
-        blocks.append(Table(columns=columns, rows=rows))
+    drifted = sum(c.drifted for c in drift.columns)
+    title = f"Drift of the {what}: {drifted} of {len(drift.columns)} columns"
+    blocks: list[Block] = [Table(columns=columns, rows=rows, title=title)]
     return [*blocks, *(f"{column} was not judged: {why}" for column, why in sorted(drift.not_judged.items()))]
 
 

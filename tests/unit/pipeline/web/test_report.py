@@ -1,5 +1,6 @@
 """Reports: one file, the decision first, our figure beside the simple rule's, everything escaped."""
 
+import html
 import json
 import re
 import sys
@@ -265,6 +266,8 @@ def test_a_monitoring_report_says_the_status_first_and_shows_drifted_columns_on_
     assert seen.strip().startswith("Simulated data")
     assert seen.index("demand version 2 Drift") < seen.index("data_drift_score is 0.5")
     assert seen.index("wild") < seen.index("calm")
+    assert "Drift of the inputs: 1 of 2 columns" in seen
+    assert "the rule data_drift_score > 0.3 asks for: retrain" in html.unescape(seen)
     assert "empty was not judged: no value" in seen
     assert "no truth has arrived" in seen
 
