@@ -1,7 +1,8 @@
 """The billing table: what every format of bill is turned into, in the words of FOCUS 1.2.
 
-https://focus.finops.org: names are FOCUS's own in snake case, with ``timestamp`` for ChargePeriodStart (the lake's
-time column), ``usage_type`` for the AWS usage type (FOCUS: x_UsageType) and ``line_item_type`` for the AWS word that
+https://focus.finops.org: names are FOCUS's own in snake case. Of our own are ``timestamp``, the moment that a charge is
+filed under (``charge_period_start``, moved into its billing period where it lies outside); ``instance_type``;
+``usage_type`` and ``operation``, the AWS words (FOCUS: x_UsageType, x_Operation); and ``line_item_type``, the word that
 ``charge_category`` was read from. Tags are columns ``tag_<key>``, the key in snake case.
 
 Four costs stand side by side, and a sum is meaningful within one of them only:
@@ -28,6 +29,7 @@ _TIME = pl.Datetime("us", "UTC")
 COLUMNS: Mapping[str, pl.DataType] = {
     "billing_period_start": _TIME,
     "timestamp": _TIME,
+    "charge_period_start": _TIME,
     "charge_period_end": _TIME,
     "provider_name": pl.String(),
     "billing_account_id": pl.String(),
@@ -110,6 +112,8 @@ class BillReport:
 
 def conformed(rows: pl.DataFrame) -> pl.DataFrame:
     """``rows`` with every column of `COLUMNS` in order and of its type (null where absent), then its tags, sorted."""
+    if "charge_period_start" not in rows.columns:
+        rows = rows.with_columns(charge_period_start=pl.col("timestamp"))
     tags = sorted(name for name in rows.columns if name.startswith("tag_"))
     fixed = [
         (pl.col(name) if name in rows.columns else pl.lit(None)).cast(dtype).alias(name)

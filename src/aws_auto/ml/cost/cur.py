@@ -196,8 +196,6 @@ def _facts(read: pl.DataFrame) -> list[pl.Expr]:
         "commitment_discount_type": commitment,
         "amortised": pl.when(fee_of_reservation).then(pl.lit("nothing")).otherwise("amortised"),
     }
-    if "billing_period_start" not in read.columns:
-        facts["billing_period_start"] = pl.col("timestamp").dt.truncate("1mo")
     return [expression.alias(name) for name, expression in facts.items()]
 
 

@@ -87,7 +87,7 @@ def rows(table: pl.DataFrame) -> pl.DataFrame:
             known, list(_CATEGORIES.values()), default="Adjustment", return_dtype=pl.String
         )
         read = read.with_columns(charge_category=category)
-    return read.with_columns(billing_period_start=pl.col("timestamp").dt.truncate("1mo"), provider_name=pl.lit("AWS"))
+    return read.with_columns(provider_name=pl.lit("AWS"))
 
 
 def unknown_types(line_item_type: pl.Series) -> dict[str, int]:

@@ -96,8 +96,6 @@ def rows(table: pl.DataFrame) -> pl.DataFrame:
             if old in table.columns
         ]
     )
-    if "billing_period_start" not in read.columns:
-        read = read.with_columns(billing_period_start=pl.col("timestamp").dt.truncate("1mo"))
     if "usage_type" in read.columns:
         instance = pl.col("usage_type").str.extract(r"(?:Box|Spot|Instance)Usage:([\w.-]+)$")
         read = read.with_columns(instance_type=instance)

@@ -48,7 +48,9 @@ def normalise(table: pl.DataFrame) -> Bill:
     if read["timestamp"].null_count():
         row = read["timestamp"].is_null().arg_true()[0]
         raise SchemaError(f"{kind.required[0]} is empty in row {row + 1}", where=kind.name)
-    rows = conformed(read)
+    rows = conformed(read).with_columns(
+        pl.col("billing_period_start").fill_null(pl.col("timestamp").dt.truncate("1mo"))
+    )
     return Bill(rows, kind.name, _report(rows, kind))
 
 

@@ -43,7 +43,8 @@ class SampleSource:
     def pull(self, window: Window) -> Iterator[Batch]:
         """``metrics``, ``resources``, ``billing`` and ``truth``, a fortnight at a time.
 
-        Bills and truth replace what the lake has for the same span; the others merge by resource and time.
+        Bills and truth replace what the lake has for the same span; the others merge by resource and time. Only the
+        last batch of a span is final, so that a span counts as delivered when all of it is stored.
         """
         from aws_auto.ml.simulate.account import simulate
 
@@ -52,9 +53,9 @@ class SampleSource:
         while start < whole.end:
             part = Window(start, min(start + _AT_ONCE, whole.end))
             account = simulate(part.start, part.end, seed=self.seed)
-            yield Batch(dataset="metrics", rows=account.metrics, window=part)
-            yield Batch(dataset="resources", rows=account.resources, window=part)
-            yield Batch(dataset="billing", rows=account.billing, window=part, keys=())
+            yield Batch(dataset="metrics", rows=account.metrics, window=part, final=False)
+            yield Batch(dataset="resources", rows=account.resources, window=part, final=False)
+            yield Batch(dataset="billing", rows=account.billing, window=part, keys=(), final=False)
             yield Batch(dataset="truth", rows=account.truth, window=part, keys=())
             start = part.end
 

@@ -37,6 +37,11 @@ def test_a_pull_gives_four_datasets_with_times_inside_their_window(source):
         assert len(inside) == len(batch.rows) > 0, batch.dataset
 
 
+def test_a_span_is_final_only_with_its_last_batch(source):
+    batches = list(source.pull(Window(NOW - timedelta(days=20), NOW)))
+    assert [batch.final for batch in batches] == [False, False, False, True] * 2
+
+
 def test_the_future_is_not_told(source):
     batches = list(source.pull(Window(NOW - timedelta(hours=2), NOW + timedelta(days=2))))
     assert all(batch.window.end == NOW for batch in batches)
