@@ -209,9 +209,11 @@ def fleet(model: SageMakerEndpoint) -> int:
 def two_strategies(document: Document) -> Iterator[Defect]:
     """4. The strategy stands at two levels, with different words."""
     deployment = document.ml_model_deployment
+    if deployment is None or "deployment_strategy" not in deployment.model_fields_set:
+        return
     for path, model in _models(document):
         own = model.deployment.strategy
-        if deployment is not None and own is not None and own != deployment.deployment_strategy:
+        if own is not None and own != deployment.deployment_strategy:
             yield Defect(
                 path=(*path, "deployment", "strategy"),
                 was=f"{own} here, {deployment.deployment_strategy} for all",
@@ -248,7 +250,9 @@ def no_such_trigger(document: Document) -> Iterator[Defect]:
 def utilisation_of_what(document: Document) -> Iterator[Defect]:
     """13. A target needs a metric; the predefined one would read 70 as requests."""
     for path, model in _models(document):
-        if isinstance(model, SageMakerEndpoint) and model.auto_scaling is not None and _scales(model):
+        if not isinstance(model, SageMakerEndpoint) or model.auto_scaling is None or not _scales(model):
+            continue
+        if "target_utilization" in model.auto_scaling.model_fields_set:
             target = model.auto_scaling.target_utilization
             yield Defect(
                 path=(*path, "auto_scaling", "target_utilization"),

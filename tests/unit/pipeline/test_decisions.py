@@ -3,7 +3,7 @@ from __future__ import annotations
 import botocore.session
 import pytest
 
-from aws_auto.config import document
+from aws_auto.config import document, templates
 from aws_auto.errors import ConfigError
 from aws_auto.pipeline import decisions
 from aws_auto.pipeline.decisions import decide
@@ -326,6 +326,18 @@ model_monitoring:
 
 
 def test_a_defect_of_a_default_is_placed_at_the_mapping_above_it():
-    doc = loads(MODELS, ("        target_utilization: 70\n", ""))
-    (repair,) = [r for r in decide(doc)[1] if r.where.endswith("target_utilization")]
-    assert repair.where.startswith(f"pipeline.yaml:{line('      auto_scaling:')}:")
+    doc = loads(MODELS, ("        canary_percentage: 10\n", ""))
+    (repair,) = [r for r in decide(doc)[1] if r.where.endswith("canary_percentage")]
+    assert repair.where.startswith(f"pipeline.yaml:{line('      deployment:')}:")
+
+
+def test_what_nobody_wrote_is_no_contradiction():
+    doc = loads(MODELS, ('  deployment_strategy: "blue_green"\n', ""), ("        target_utilization: 70\n", ""))
+    assert found(decisions.two_strategies, doc) == []
+    assert found(decisions.utilisation_of_what, doc) == []
+
+
+@pytest.mark.parametrize("name", templates.names())
+def test_a_shipped_template_needs_no_value_replaced(name):
+    shipped = document.loads(templates.template(name), file=name)
+    assert decide(shipped)[0] == shipped

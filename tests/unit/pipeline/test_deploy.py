@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from aws_auto.config import document
+from aws_auto.config import document, templates
 from aws_auto.errors import ConfigError, ConflictError, NotYet, UnsafePlan, UsageError
 from aws_auto.pipeline import deploy
 from aws_auto.pipeline.aws.target import AwsTarget
@@ -175,6 +175,14 @@ def test_a_fresh_workspace_gets_everything_and_a_second_run_is_a_no_op(ws):
     assert (first.count(Create), first.count(Update), first.count(Delete)) == (16, 0, 0)
     deploy.apply(ws, first)
     assert not plan(ws)
+
+
+@pytest.mark.parametrize("name", templates.names())
+def test_every_shipped_template_is_deployed_in_one_go(ws, name):
+    shipped = document.loads(templates.template(name), file=name)
+    deploy.apply(ws, plan(ws, shipped))
+    assert ws.target.held
+    assert not plan(ws, shipped)
 
 
 def test_planning_changes_nothing(ws):
