@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import botocore.session
 import pytest
 
@@ -291,6 +294,17 @@ def test_the_specification_s_defects_are_all_decided_with_their_address():
     first = repairs[0]
     assert first.where.startswith(f"pipeline.yaml:{line(INSTANCE)}:")
     assert first.where.endswith(": ml_model_deployment.models.0.instance_type")
+
+
+@pytest.mark.shared
+def test_the_lines_above_are_those_of_the_specification():
+    spec = Path(__file__).parents[4] / "shared/spec/ai-ml-pipeline-architecture.md"
+    if not spec.is_file():
+        pytest.skip("the specification is not beside the checkout")
+    blocks = re.findall(r"```yaml\n(.*?)```", spec.read_text(encoding="utf-8"), flags=re.DOTALL)
+    doc = document.loads("".join(b for b in blocks if "ml_model_deployment" in b or "data_pipeline" in b))
+    ours, theirs = decide(loads())[1], decide(doc)[1]
+    assert [(r.was, r.became) for r in theirs] == [(r.was, r.became) for r in ours]
 
 
 def test_what_was_decided_needs_no_second_replacement():
