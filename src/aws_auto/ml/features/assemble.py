@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
     from aws_auto.ml.features.feature import Feature
 
+#: Rows that are computed at once, unless one resource alone has more. Twice as many took 0.8 to 1.0 GB instead of
+#: 0.6 GB, and a tenth more CPU.
+BUCKET_ROWS = 250_000
+
 
 def build(
     frame: MetricFrame,
@@ -63,7 +67,7 @@ def build_cost_features(
 
 
 def build_batches(
-    scan: pl.LazyFrame, features: FeatureSet = EVERYTHING, *, rows: int = 500_000
+    scan: pl.LazyFrame, features: FeatureSet = EVERYTHING, *, rows: int = BUCKET_ROWS
 ) -> Iterator[pl.DataFrame]:
     """The features of a scan of any size, in batches of whole resources, each sorted by resource and time.
 
@@ -136,7 +140,7 @@ def _years(times: pl.Series, tz: str) -> range:
     return range(first, last + 1)
 
 
-def _whole_resources(data: pl.DataFrame, rows: int = 500_000) -> Iterator[pl.DataFrame]:
+def _whole_resources(data: pl.DataFrame, rows: int = BUCKET_ROWS) -> Iterator[pl.DataFrame]:
     """Slices of a sorted table that hold whole resources, of about ``rows`` rows each."""
     runs = data[RESOURCE].rle()
     sizes = dict(zip(runs.struct.field("value"), runs.struct.field("len"), strict=True))

@@ -38,14 +38,3 @@ def test_no_variation_around_zero_is_unknown_not_infinite() -> None:
 
 def test_the_cpu_memory_ratio_keeps_the_specifications_small_term() -> None:
     assert built("usage", 1, cpu_utilization=[5.0], memory_utilization=[0.0])["cpu_memory_ratio"] == [5.0 / 1e-6]
-
-
-def test_a_lag_is_by_time_so_a_missing_point_is_unknown() -> None:
-    frame = MetricFrame.of(
-        {
-            "resource_id": ["a", "a", "a", "b"],
-            "timestamp": [START + timedelta(hours=h) for h in (0, 1, 3, 4)],
-            "cpu_utilization": [1.0, 2.0, 3.0, 4.0],
-        }
-    )
-    assert build(frame, groups=("lag",))["cpu_utilization_lag_1h"].to_list() == [None, 1.0, None, None]
