@@ -110,10 +110,11 @@ def looks_rounded(read: pl.DataFrame) -> bool:
 
     Seen in the AWS rows of the FOCUS sample data: 0 or 1 where cents were billed.
     """
-    aws = read.filter(pl.col("provider_name").fill_null("AWS") == "AWS", pl.col("charge_category") == "Usage")
-    fractional = aws.filter((pl.col("billed_cost") % 1 != 0) & pl.col("effective_cost").is_not_null())
-    whole = fractional.filter(pl.col("effective_cost") % 1 == 0)
-    return len(fractional) >= 20 and len(whole) > 0.95 * len(fractional)
+    usage = (pl.col("provider_name").fill_null("AWS") == "AWS") & (pl.col("charge_category") == "Usage")
+    fractional = usage & (pl.col("billed_cost") % 1 != 0) & pl.col("effective_cost").is_not_null()
+    whole = fractional & (pl.col("effective_cost") % 1 == 0)
+    cents, rounded = read.select(cents=fractional.sum(), rounded=whole.sum()).row(0)
+    return bool(cents >= 20 and rounded > 0.95 * cents)
 
 
 def _plain(name: str) -> str:

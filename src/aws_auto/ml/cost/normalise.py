@@ -48,9 +48,8 @@ def normalise(table: pl.DataFrame) -> Bill:
     if read["timestamp"].null_count():
         row = read["timestamp"].is_null().arg_true()[0]
         raise SchemaError(f"{kind.required[0]} is empty in row {row + 1}", where=kind.name)
-    rows = conformed(read).with_columns(
-        pl.col("billing_period_start").fill_null(pl.col("timestamp").dt.truncate("1mo"))
-    )
+    period = pl.col("billing_period_start").fill_null(pl.col("timestamp").dt.truncate("1mo"))
+    rows = conformed(read).with_columns(period)
     return Bill(rows, kind.name, _report(rows, kind))
 
 
@@ -112,7 +111,11 @@ def _renamed(table: pl.DataFrame, names: dict[str, str]) -> pl.DataFrame:
 
 
 def _report(rows: pl.DataFrame, kind: Format) -> BillReport:
-    by_currency = rows.group_by("billing_currency").agg(rows=pl.len(), billed=pl.col("billed_cost").sum())
+    by_currency = (
+        rows.select("billing_currency", "billed_cost")
+        .group_by("billing_currency")
+        .agg(rows=pl.len(), billed=pl.col("billed_cost").sum())
+    )
     currencies = {currency or "unknown": (count, billed) for currency, count, billed in by_currency.iter_rows()}
     return BillReport(
         rows=len(rows),
@@ -130,8 +133,8 @@ def _report(rows: pl.DataFrame, kind: Format) -> BillReport:
 def _unknown(rows: pl.DataFrame, kind: Format) -> dict[str, int]:
     if kind.unknown_types is not None:
         return kind.unknown_types(rows["line_item_type"]) if rows["line_item_type"].dtype == pl.String else {}
-    odd = rows.filter(~pl.col("charge_category").is_in(CATEGORIES).fill_null(value=False))
-    return dict(odd["charge_category"].fill_null("").value_counts().iter_rows())
+    categories = rows["charge_category"].fill_null("").value_counts().iter_rows()
+    return {category: count for category, count in categories if category not in CATEGORIES}
 
 
 def _others(rows: pl.DataFrame) -> dict[str, int]:

@@ -82,6 +82,8 @@ def _orphan(volume: str, gigabytes: float, hours: pl.Series) -> pl.DataFrame:
     cost = quantity * inventory.GP3_GB_MONTH
     return _usage(volume, "volume", "EBS:VolumeUsage.gp3", "GB-Mo", hours).with_columns(
         pricing_category=pl.lit("Standard"),
+        tag_team=pl.lit(None, pl.String),
+        tag_environment=pl.lit(None, pl.String),
         consumed_quantity=pl.lit(quantity),
         billed_cost=pl.lit(cost),
         effective_cost=pl.lit(cost),

@@ -26,7 +26,7 @@ from aws_auto.pipeline.ports import Window
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from aws_auto.ml.cost.bill import Bill
+    from aws_auto.ml.cost.bill import Bill, BillReport
     from aws_auto.pipeline.shelf import Item, Shelf
 
 _HINTS = (
@@ -51,6 +51,15 @@ class Month:
 
     window: Window
     parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a file turned out to be."""
+
+    item: Item
+    format: str
+    report: BillReport
 
 
 def months(shelf: Shelf, items: Sequence[Item]) -> list[Month]:
@@ -81,8 +90,8 @@ def months(shelf: Shelf, items: Sequence[Item]) -> list[Month]:
     return [Month(month_of(start), tuple(found[start])) for start in sorted(found)]
 
 
-def read(shelf: Shelf, month: Month) -> tuple[pl.DataFrame, list[Bill]]:
-    """The line items of that month from all of its files, and the bill of each file as it was read.
+def read(shelf: Shelf, month: Month) -> tuple[pl.DataFrame, list[Found]]:
+    """The line items of that month from all of its files, and what was found in each.
 
     Charges that begin outside their billing month are filed under its first or last moment; their own times stay in
     ``charge_period_start`` and ``charge_period_end``.
@@ -90,14 +99,15 @@ def read(shelf: Shelf, month: Month) -> tuple[pl.DataFrame, list[Bill]]:
     Raises:
         SchemaError: a file is damaged, of an unknown format, or holds another month than its folder says.
     """
-    bills = []
-    for part in month.parts:
-        bills.append(bill(shelf, part.item, None if part.whole else month.window))
-        _refuse_strays(bills[-1], part, month)
-    rows = pl.concat([one.rows for one in bills], how="diagonal")
     last = pl.lit(month.window.end) - pl.duration(microseconds=1)
     filed = pl.col("timestamp").clip(month.window.start, last)
-    return rows.with_columns(filed).sort("timestamp", maintain_order=True), bills
+    tables, found = [], []
+    for part in month.parts:
+        one = bill(shelf, part.item, None if part.whole else month.window)
+        _refuse_strays(one, part, month)
+        tables.append(one.rows.with_columns(filed))
+        found.append(Found(part.item, one.format, one.report))
+    return pl.concat(tables, how="diagonal"), found
 
 
 def month_of(moment: datetime) -> Window:

@@ -111,15 +111,15 @@ class CurSource(FileSource):
         """
         self.notes.clear()
         for month in self._touched(window):
-            rows, bills = read(self.shelf, month)
-            for part, bill in zip(month.parts, bills, strict=True):
-                if not bill.format.startswith(self.formats):
+            rows, found = read(self.shelf, month)
+            for one in found:
+                if not one.format.startswith(self.formats):
                     raise SchemaError(
-                        f"this is {bill.format}, not {' or '.join(self.formats)}",
-                        where=part.item.address,
+                        f"this is {one.format}, not {' or '.join(self.formats)}",
+                        where=one.item.address,
                         hint="use the data source of that format",
                     )
-                self._say(*(f"{part.item.name}: {sentence}" for sentence in bill.report.sentences()))
+                self._say(*(f"{one.item.name}: {sentence}" for sentence in one.report.sentences()))
             yield Batch(dataset="billing", rows=rows, window=month.window, keys=())
 
     def _touched(self, window: Window) -> list[Month]:
