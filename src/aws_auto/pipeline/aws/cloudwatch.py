@@ -147,8 +147,9 @@ class CloudWatchSource:
         schema = {RESOURCE: pl.String, TIMESTAMP: pl.Int64, "column": pl.String, "value": pl.Float64}
         long = pl.DataFrame(values, schema=schema).with_columns(pl.col(TIMESTAMP).cast(TIME_DTYPE))
         inside = (pl.col(TIMESTAMP) >= ask.span.window.start) & (pl.col(TIMESTAMP) < ask.span.window.end)
-        wide = long.filter(inside).pivot(on="column", index=list(KEYS), values="value", aggregate_function="sum")
-        return derived(wide).sort(KEYS)
+        # Added before the pivot: a pivot that sums would turn what is missing into zeros.
+        added = long.filter(inside).group_by(*KEYS, "column").agg(pl.col("value").sum())
+        return derived(added.sort("column").pivot(on="column", index=list(KEYS), values="value")).sort(KEYS)
 
     def _answers(self, span: Span, queries: Sequence[Query]) -> Iterator[tuple[Query, list[Any], list[float]]]:
         """Each page's part of each query; raises unless every query was answered completely in the end."""

@@ -40,7 +40,8 @@ class TokenBucket:
         need = min(amount, self.burst)
         self._refill()
         while self._tokens < need - 1e-9:
-            self.clock.sleep((need - self._tokens) / self.rate)
+            # A clock may be too coarse to see a shorter wait, which would then never end.
+            self.clock.sleep(max(0.001, (need - self._tokens) / self.rate))
             self._refill()
         self._tokens -= amount
 

@@ -1,0 +1,189 @@
+"""Real CloudWatch series go into an emulated CloudWatch and come back through the source, over HTTP, by boto3.
+
+What the emulator does not enforce (500 queries, 100 800 points, pages, throttling) is tested against a stand-in that
+does, in tests/unit/pipeline/aws/test_cloudwatch.py. Nothing here was seen on AWS itself.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from aws_auto.frame import MetricFrame
+from aws_auto.pipeline.aws.session import Clients
+from aws_auto.pipeline.aws.sources import open_source
+from aws_auto.pipeline.collect import collect
+from aws_auto.pipeline.local.clock import SystemClock
+from aws_auto.pipeline.ports import Window
+from fakes import memory_workspace
+
+pytestmark = pytest.mark.emulator
+
+NAB = Path(__file__).parents[2].parent / "shared" / "data" / "anomaly" / "nab.parquet"
+WEEK = timedelta(weeks=1)
+#: PutMetricData takes points of the last two weeks; the emulator forgets older ones as well.
+OLDEST = timedelta(days=13, hours=20)
+PLACE = {"account": "000000000000", "region": "us-east-1"}
+DATABASE = "arn:aws:rds:{region}:{account}:db:orders"
+BALANCER = "arn:aws:elasticloadbalancing:{region}:{account}:loadbalancer/app/shop/50dc6c495c0c9188"
+FUNCTION = "arn:aws:lambda:{region}:{account}:function:checkout"
+GROUP = "arn:aws:autoscaling:{region}:{account}:autoScalingGroup:*:autoScalingGroupName/grok"
+
+
+def clients_of(emulator, region="us-east-1"):
+    return Clients(emulator.environ(region))
+
+
+def put(client, namespace, metric, dimensions, points, unit="None"):
+    """``points``: (time, value) pairs; PutMetricData takes a thousand a call."""
+    data = [
+        {
+            "MetricName": metric,
+            "Dimensions": [{"Name": n, "Value": v} for n, v in dimensions.items()],
+            "Timestamp": moment,
+            "Value": value,
+            "Unit": unit,
+        }
+        for moment, value in points
+    ]
+    for start in range(0, len(data), 1000):
+        client.put_metric_data(Namespace=namespace, MetricData=data[start : start + 1000])
+
+
+def source_of(emulator, region="us-east-1"):
+    return open_source(
+        "cloudwatch", environ=emulator.environ(region), clock=SystemClock(), rng=np.random.default_rng(0)
+    )
+
+
+def shifted(series, now):
+    """A NAB series moved by whole weeks to end within the last one, on whole minutes, without its doubles."""
+    rows = (
+        series.with_columns(pl.col("timestamp").dt.truncate("1m")).unique("timestamp", keep="first").sort("timestamp")
+    )
+    weeks = int((now - rows["timestamp"].max()) / WEEK)
+    rows = rows.with_columns(pl.col("timestamp") + weeks * WEEK)
+    return rows.filter(pl.col("timestamp") >= now - OLDEST)
+
+
+@pytest.mark.shared
+def test_the_ec2_series_of_nab_come_back_as_they_were_put_in(emulated_aws):
+    if not NAB.exists():
+        pytest.skip("the development data is not beside this checkout")
+    names = {
+        "ec2_cpu_utilization": ("AWS/EC2", "CPUUtilization", "InstanceId", "Percent", "cpu_utilization"),
+        "ec2_disk_write_bytes": ("AWS/EC2", "DiskWriteBytes", "InstanceId", "Bytes", "disk_write_bytes"),
+        "iio_us-east-1": ("AWS/EC2", "NetworkIn", "InstanceId", "Bytes", "network_in"),
+        "rds_cpu_utilization": ("AWS/RDS", "CPUUtilization", "DBInstanceIdentifier", "Percent", "cpu_utilization"),
+        "elb_request_count": ("AWS/ELB", "RequestCount", "LoadBalancerName", "Count", "request_count"),
+        "grok_asg": ("AWS/EC2", "CPUUtilization", "AutoScalingGroupName", "Percent", "cpu_utilization"),
+    }
+    now = SystemClock().now()
+    data = pl.read_parquet(NAB).filter(pl.col("series").str.starts_with("realAWSCloudwatch__"))
+    client = clients_of(emulated_aws).client("cloudwatch")
+    expected = []
+    for (series,), rows in data.group_by("series"):
+        short = series.removeprefix("realAWSCloudwatch__")
+        namespace, metric, dimension, unit, column = next(v for k, v in names.items() if short.startswith(k))
+        moved = shifted(rows, now)
+        put(client, namespace, metric, {dimension: short}, moved.select("timestamp", "value").iter_rows(), unit)
+        expected.append(moved.select(pl.lit(short).alias("name"), pl.lit(column).alias("column"), "timestamp", "value"))
+    expected = pl.concat(expected)
+
+    ws = memory_workspace(SystemClock())
+    report = collect(ws, source_of(emulated_aws), Window(now - timedelta(days=14), now))
+    rows = ws.lake.scan("metrics").collect()
+    frame = MetricFrame.of(rows)
+    assert report.rows == len(frame) + len(ws.lake.scan("resources").collect())
+    back = (
+        rows.select("resource_name", "timestamp", *sorted(set(expected["column"])))
+        .unpivot(index=["resource_name", "timestamp"], variable_name="column", value_name="value")
+        .drop_nulls("value")
+        .rename({"resource_name": "name"})
+    )
+    order = ["name", "column", "timestamp"]
+    both = expected.join(back, on=order, how="full", suffix="_back", coalesce=True)
+    assert len(expected) > 10_000
+    assert both["value"].null_count() == 0
+    assert both["value_back"].null_count() == 0
+    assert both.select((pl.col("value") - pl.col("value_back")).abs().max()).item() <= 1e-9
+    # One value a period: the peak is the mean.
+    peaks = rows.drop_nulls("cpu_utilization_max")
+    assert peaks["cpu_utilization_max"].equals(peaks["cpu_utilization"])
+
+
+def test_percentiles_peaks_counts_and_units_come_back_for_every_kind(emulated_aws):
+    region = "eu-west-1"
+    now = datetime.now(UTC)  # noqa: TID251 - the emulator lives by the machine's clock
+    minute = now.replace(second=0, microsecond=0) - timedelta(hours=1)
+    client = clients_of(emulated_aws, region).client("cloudwatch")
+    seconds = [i / 1000 for i in range(1, 101)]
+    put(client, "AWS/EC2", "CPUUtilization", {"InstanceId": "i-1"}, [(minute, 10.0), (minute, 30.0)])
+    put(client, "AWS/EC2", "CPUUtilization", {"AutoScalingGroupName": "grok"}, [(minute, 55.0)])
+    put(client, "AWS/AutoScaling", "GroupInServiceInstances", {"AutoScalingGroupName": "grok"}, [(minute, 4.0)])
+    put(client, "AWS/RDS", "CPUUtilization", {"DBInstanceIdentifier": "orders"}, [(minute, 41.0)])
+    put(client, "AWS/RDS", "NetworkReceiveThroughput", {"DBInstanceIdentifier": "orders"}, [(minute, 100.0)])
+    balancer = {"LoadBalancer": "app/shop/50dc6c495c0c9188"}
+    put(client, "AWS/ApplicationELB", "TargetResponseTime", balancer, [(minute, s) for s in seconds])
+    put(client, "AWS/ApplicationELB", "RequestCount", balancer, [(minute, 60.0), (minute, 40.0)])
+    put(client, "AWS/ApplicationELB", "RequestCount", {**balancer, "AvailabilityZone": "eu-west-1a"}, [(minute, 60.0)])
+    put(client, "AWS/ApplicationELB", "HTTPCode_Target_5XX_Count", balancer, [(minute, 3.0)])
+    put(client, "AWS/Lambda", "Duration", {"FunctionName": "checkout"}, [(minute, 12.0)])
+    put(client, "AWS/Lambda", "Invocations", {"FunctionName": "checkout"}, [(minute, 1.0)] * 7)
+    put(client, "AWS/ECS", "MemoryUtilization", {"ClusterName": "web", "ServiceName": "api"}, [(minute, 70.0)])
+    put(client, "CWAgent", "mem_used_percent", {"InstanceId": "i-1", "ImageId": "ami-1"}, [(minute, 62.0)])
+
+    ws = memory_workspace(SystemClock())
+    collect(ws, source_of(emulated_aws, region), Window(minute - timedelta(hours=1), now))
+    rows = {r["resource_id"]: r for r in ws.lake.scan("metrics").collect().to_dicts()}
+    here = {**PLACE, "region": region}
+    assert rows["i-1"]["timestamp"] == minute
+    assert (rows["i-1"]["cpu_utilization"], rows["i-1"]["cpu_utilization_max"]) == (20.0, 30.0)
+    assert rows["i-1"]["cpu_utilization_p95"] == pytest.approx(29.0)
+    assert rows["i-1"]["memory_utilization"] == 62.0
+    group = rows[GROUP.format(**here)]
+    assert (group["cpu_utilization"], group["instance_count"], group["resource_type"]) == (55.0, 4.0, "asg")
+    database = rows[DATABASE.format(**here)]
+    assert (database["cpu_utilization"], database["network_in"]) == (41.0, 6000.0)
+    elb = rows[BALANCER.format(**here)]
+    assert (elb["request_count"], elb["error_count"], elb["error_rate"]) == (100.0, 3.0, 3.0)
+    assert (elb["latency"], elb["latency_max"]) == (pytest.approx(50.5), pytest.approx(100.0))
+    assert elb["latency_p95"] == pytest.approx(95.05)
+    function = rows[FUNCTION.format(**here)]
+    assert (function["request_count"], function["error_count"], function["latency"]) == (7.0, 0.0, 12.0)
+    service = rows["arn:aws:ecs:eu-west-1:000000000000:service/web/api"]
+    assert (service["memory_utilization"], service["resource_type"]) == (70.0, "ecs")
+
+
+def test_a_second_run_asks_only_for_what_is_new_and_stores_nothing_twice(emulated_aws):
+    region = "eu-central-1"
+    now = datetime.now(UTC).replace(second=0, microsecond=0)  # noqa: TID251 - as above
+    client = clients_of(emulated_aws, region).client("cloudwatch")
+    points = [(now - timedelta(minutes=5 * i), float(i)) for i in range(1, 100)]
+    put(client, "AWS/EC2", "CPUUtilization", {"InstanceId": "i-1"}, points)
+    ws = memory_workspace(SystemClock())
+    window = Window(now - timedelta(hours=12), now)
+    first = collect(ws, source_of(emulated_aws, region), window)
+    stored = ws.lake.scan("metrics").collect()
+    again = collect(ws, source_of(emulated_aws, region), window)
+    assert first.pulled == (window,)
+    assert len(again.pulled) == 1
+    assert again.pulled[0].length <= timedelta(minutes=12)
+    assert again.skipped[0].start == window.start
+    assert again.estimate.price_usd < first.estimate.price_usd
+    assert ws.lake.scan("metrics").collect().sort("timestamp").equals(stored.sort("timestamp"))
+
+
+def test_a_dry_run_tells_calls_and_price_and_stores_nothing(emulated_aws):
+    now = datetime.now(UTC)  # noqa: TID251 - as above
+    client = clients_of(emulated_aws, "us-west-2").client("cloudwatch")
+    put(client, "AWS/EC2", "CPUUtilization", {"InstanceId": "i-1"}, [(now - timedelta(hours=2), 1.0)])
+    ws = memory_workspace(SystemClock())
+    report = collect(ws, source_of(emulated_aws, "us-west-2"), Window(now - timedelta(days=30), now), dry_run=True)
+    assert report.estimate.calls > 0
+    assert report.estimate.price_usd > 0
+    assert ws.lake.datasets() == {}
