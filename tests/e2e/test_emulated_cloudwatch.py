@@ -18,6 +18,8 @@ from aws_auto.pipeline.aws.session import Clients
 from aws_auto.pipeline.aws.sources import open_source
 from aws_auto.pipeline.collect import collect
 from aws_auto.pipeline.local.clock import SystemClock
+from aws_auto.pipeline.local.lake import LocalLake
+from aws_auto.pipeline.local.state import State
 from aws_auto.pipeline.ports import Window
 from fakes import memory_workspace
 
@@ -71,7 +73,7 @@ def shifted(series, now):
 
 
 @pytest.mark.shared
-def test_the_ec2_series_of_nab_come_back_as_they_were_put_in(emulated_aws):
+def test_the_series_of_nab_come_back_as_they_were_put_in_by_way_of_a_lake_on_disk(emulated_aws, tmp_path):
     if not NAB.exists():
         pytest.skip("the development data is not beside this checkout")
     names = {
@@ -94,7 +96,8 @@ def test_the_ec2_series_of_nab_come_back_as_they_were_put_in(emulated_aws):
         expected.append(moved.select(pl.lit(short).alias("name"), pl.lit(column).alias("column"), "timestamp", "value"))
     expected = pl.concat(expected)
 
-    ws = memory_workspace(SystemClock())
+    lake = LocalLake(tmp_path / "lake", State(tmp_path / "state.db"), SystemClock())
+    ws = memory_workspace(SystemClock(), lake)
     report = collect(ws, source_of(emulated_aws), Window(now - timedelta(days=14), now))
     rows = ws.lake.scan("metrics").collect()
     frame = MetricFrame.of(rows)

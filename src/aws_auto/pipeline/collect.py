@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from aws_auto.errors import UsageError
 from aws_auto.pipeline.ports import Estimate, Window
 from aws_auto.protocols import silent
 
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 
     from aws_auto.pipeline.ports import Source, Workspace
     from aws_auto.protocols import Progress
+
+
+#: Journal line that marks a workspace, by whether the source is simulated.
+KIND = {True: "holds simulated data", False: "holds real data"}
 
 
 @runtime_checkable
@@ -82,12 +87,16 @@ def collect(
         announce: shown the estimate before the first batch is pulled; raise in it to stop there.
 
     Raises:
+        UsageError: simulated and real data would lie in one workspace.
         DataError: the source's data is not what it should be.
         TargetError: the source refused. What was stored until then stays, and is not asked for again.
     """
+    refuse_mixing(ws, source)
     missing = window.without(ws.lake.closed(source.scope))
     estimate = _sum(source.estimate(part) for part in missing)
     announce(estimate)
+    if not dry_run and not ws.journal.entries(KIND[source.simulated], limit=1):
+        ws.journal.append(KIND[source.simulated], scope=source.scope)
     batches, rows = (0, 0) if dry_run else _pull(ws, source, missing, progress)
     report = CollectReport(
         source=source.name,
@@ -113,6 +122,26 @@ def collect(
             price_usd=estimate.price_usd,
         )
     return report
+
+
+def is_simulated(ws: Workspace) -> bool:
+    """Whether the lake holds the simulated account: every figure made from it must say so."""
+    return bool(ws.journal.entries(KIND[True], limit=1))
+
+
+def refuse_mixing(ws: Workspace, source: Source) -> None:
+    """Refuse to put simulated and real data into one lake, where no figure could say any more what it is about.
+
+    Raises:
+        UsageError: the workspace holds the other kind.
+    """
+    if ws.journal.entries(KIND[not source.simulated], limit=1):
+        there, new = ("real", "simulated") if source.simulated else ("simulated", "real")
+        raise UsageError(
+            f"this workspace holds {there} data; {new} data would make its figures meaningless",
+            where=str(ws.root),
+            hint="use another one, for example --workspace .aws-auto-sample",
+        )
 
 
 def _pull(ws: Workspace, source: Source, missing: list[Window], progress: Progress) -> tuple[int, int]:

@@ -47,7 +47,7 @@ POINTS_PER_SECOND_OLDER = 396_000
 RECENT = timedelta(hours=3)
 USD_PER_METRIC = 0.01 / 1000
 #: Values held in memory at once.
-POINTS_PER_BATCH = 2_000_000
+POINTS_PER_BATCH = 1_000_000
 DAY = 86_400
 
 
@@ -136,20 +136,25 @@ class CloudWatchSource:
         """Wide rows of one ask, with the columns that follow from others."""
         import polars as pl
 
-        values: dict[str, list[Any]] = {RESOURCE: [], TIMESTAMP: [], "column": [], "value": []}
-        for queries in ask.calls:
-            for query, times, numbers in self._answers(ask.span, queries):
-                factor = query.series.line.factor
-                values[RESOURCE].extend([query.series.resource_id] * len(times))
-                values[TIMESTAMP].extend(int(t.timestamp() * 1_000_000) for t in times)
-                values["column"].extend([query.column] * len(times))
-                values["value"].extend(n * factor for n in numbers)
-        schema = {RESOURCE: pl.String, TIMESTAMP: pl.Int64, "column": pl.String, "value": pl.Float64}
-        long = pl.DataFrame(values, schema=schema).with_columns(pl.col(TIMESTAMP).cast(TIME_DTYPE))
+        long = pl.concat([self._long(ask.span, queries) for queries in ask.calls] or [self._long(ask.span, ())])
         inside = (pl.col(TIMESTAMP) >= ask.span.window.start) & (pl.col(TIMESTAMP) < ask.span.window.end)
         # Added before the pivot: a pivot that sums would turn what is missing into zeros.
         added = long.filter(inside).group_by(*KEYS, "column").agg(pl.col("value").sum())
         return derived(added.sort("column").pivot(on="column", index=list(KEYS), values="value")).sort(KEYS)
+
+    def _long(self, span: Span, queries: Sequence[Query]) -> pl.DataFrame:
+        """The points of one call, a row each, in our units."""
+        import polars as pl
+
+        schema = {RESOURCE: pl.String, TIMESTAMP: pl.Int64, "column": pl.String, "value": pl.Float64}
+        points: dict[str, list[Any]] = {name: [] for name in schema}
+        for query, times, values in self._answers(span, queries) if queries else ():
+            factor = query.series.line.factor
+            points[RESOURCE].extend([query.series.resource_id] * len(times))
+            points[TIMESTAMP].extend(int(t.timestamp() * 1_000_000) for t in times)
+            points["column"].extend([query.column] * len(times))
+            points["value"].extend(v * factor for v in values)
+        return pl.DataFrame(points, schema=schema).with_columns(pl.col(TIMESTAMP).cast(TIME_DTYPE))
 
     def _answers(self, span: Span, queries: Sequence[Query]) -> Iterator[tuple[Query, list[Any], list[float]]]:
         """Each page's part of each query; raises unless every query was answered completely in the end."""

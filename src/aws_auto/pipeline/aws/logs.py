@@ -75,7 +75,7 @@ class LogsSource:
             raise UsageError(
                 "no log group is named",
                 where="application-logs",
-                hint="name one, for example --path /aws/lambda/checkout",
+                hint="name some, for example AWS_AUTO_LOG_GROUPS=/aws/lambda/checkout",
             )
         self._caller = caller
         self._clock = clock

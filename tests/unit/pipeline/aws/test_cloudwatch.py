@@ -178,7 +178,7 @@ def test_two_thousand_series_over_a_hundred_days_stay_within_the_limits_of_a_cal
         for call in ask.calls:
             assert len(call) <= 500
             assert len(call) * ask.span.points <= 100_800
-    assert {len(a.queries) * a.span.points <= 2_000_000 for a in asks} == {True}
+    assert {len(a.queries) * a.span.points <= 1_000_000 for a in asks} == {True}
     estimate = source.estimate(window)
     assert estimate.calls == sum(len(a.calls) for a in asks)
     assert estimate.price_usd == pytest.approx(sum(len(a.queries) for a in asks) * 0.01 / 1000)

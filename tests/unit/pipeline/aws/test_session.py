@@ -123,3 +123,11 @@ def test_a_region_may_be_given(files):
     clients = Clients(files(**KEYS, AWS_REGION="eu-west-1"), region="ap-south-1")
     assert clients.client("cloudwatch").meta.region_name == "ap-south-1"
     assert clients.client("cloudwatch", region="us-east-1").meta.region_name == "us-east-1"
+
+
+def test_a_profile_of_the_given_files_signs_the_calls(files):
+    credentials = "[prod]\naws_access_key_id = from-file\naws_secret_access_key = x\n"
+    clients = Clients(files("[profile prod]\nregion = eu-north-1\n", credentials, AWS_PROFILE="prod"))
+    client = clients.client("sts")
+    assert client.meta.region_name == "eu-north-1"
+    assert client._request_signer._credentials.access_key == "from-file"
