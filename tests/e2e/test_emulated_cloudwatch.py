@@ -15,7 +15,7 @@ import pytest
 
 from aws_auto.frame import MetricFrame
 from aws_auto.pipeline.aws.session import Clients
-from aws_auto.pipeline.aws.sources import open_source
+from aws_auto.pipeline.aws.sources import NAMES, open_source
 from aws_auto.pipeline.collect import collect
 from aws_auto.pipeline.local.clock import SystemClock
 from aws_auto.pipeline.local.lake import LocalLake
@@ -26,6 +26,7 @@ from fakes import memory_workspace
 pytestmark = pytest.mark.emulator
 
 NAB = Path(__file__).parents[2].parent / "shared" / "data" / "anomaly" / "nab.parquet"
+PETSHOP = NAB.parents[1] / "rootcause" / "petshop" / "low_traffic" / "noissue" / "metrics.csv"
 WEEK = timedelta(weeks=1)
 #: PutMetricData takes points of the last two weeks; the emulator forgets older ones as well.
 OLDEST = timedelta(days=13, hours=20)
@@ -119,6 +120,39 @@ def test_the_series_of_nab_come_back_as_they_were_put_in_by_way_of_a_lake_on_dis
     assert peaks["cpu_utilization_max"].equals(peaks["cpu_utilization"])
 
 
+@pytest.mark.shared
+def test_requests_and_latency_of_a_real_load_balancer_come_back(emulated_aws):
+    # The half of NAB beside this checkout has no series of a load balancer; the AWS PetShop has three.
+    if not PETSHOP.exists():
+        pytest.skip("the development data is not beside this checkout")
+    table = pl.read_csv(PETSHOP, has_header=False)
+    names, metrics, statistics = (table.row(i) for i in range(3))
+    node = "servi-petsi.us-west-2.elb.amazonaws.com_remote"
+    requests, latency = (
+        next(i for i, key in enumerate(zip(names, metrics, statistics, strict=True)) if key == (node, *wanted))
+        for wanted in (("requests", "Sum"), ("latency", "Average"))
+    )
+    now = SystemClock().now()
+    moments = [now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=60, minutes=-5 * i) for i in range(589)]
+    body = table.slice(4).select(
+        requests=pl.nth(requests).cast(pl.Float64),
+        latency=pl.nth(latency).cast(pl.Float64),
+        at=pl.Series(moments).dt.cast_time_unit("us"),
+    )
+    client = clients_of(emulated_aws, "us-east-2").client("cloudwatch")
+    balancer = {"LoadBalancer": "app/shop/50dc6c495c0c9188"}
+    for metric, column in (("RequestCount", "requests"), ("TargetResponseTime", "latency")):
+        put(client, "AWS/ApplicationELB", metric, balancer, body.select("at", column).drop_nulls().iter_rows())
+    ws = memory_workspace(SystemClock())
+    collect(ws, source_of(emulated_aws, "us-east-2"), Window(moments[0], now))
+    back = body.join(ws.lake.scan("metrics").collect(), left_on="at", right_on="timestamp", how="left", suffix="_ms")
+    assert body["requests"].drop_nulls().len() > 500
+    assert back["request_count"].equals(back["requests"])
+    assert back.select((pl.col("latency_ms") - 1000 * pl.col("latency")).abs().max()).item() < 1e-6
+    assert back["latency_ms"].null_count() == body["latency"].null_count()
+    assert set(back.drop_nulls("request_count")["error_count"]) == {0.0}
+
+
 def test_percentiles_peaks_counts_and_units_come_back_for_every_kind(emulated_aws):
     region = "eu-west-1"
     now = datetime.now(UTC)  # noqa: TID251 - the emulator lives by the machine's clock
@@ -190,3 +224,21 @@ def test_a_dry_run_tells_calls_and_price_and_stores_nothing(emulated_aws):
     assert report.estimate.calls > 0
     assert report.estimate.price_usd > 0
     assert ws.lake.datasets() == {}
+
+
+def test_every_word_of_data_source_opens_a_source_of_its_own_scope(emulated_aws):
+    scopes = {
+        name: open_source(
+            name,
+            environ=emulated_aws.environ("eu-west-2"),
+            clock=SystemClock(),
+            rng=np.random.default_rng(0),
+            log_groups=["/app/shop"],
+        ).scope
+        for name in NAMES
+    }
+    assert scopes == {
+        "cloudwatch": "cloudwatch:eu-west-2:000000000000",
+        "cost-explorer": "cost-explorer:000000000000",
+        "application-logs": "logs:eu-west-2:000000000000:/app/shop",
+    }

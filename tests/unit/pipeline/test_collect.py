@@ -5,8 +5,8 @@ from datetime import timedelta
 import polars as pl
 import pytest
 
-from aws_auto.errors import AwsCallError
-from aws_auto.pipeline.collect import collect
+from aws_auto.errors import AwsCallError, UsageError
+from aws_auto.pipeline.collect import collect, is_simulated
 from aws_auto.pipeline.ports import Batch, Window
 from fakes import NOW, FakeClock, MemoryLake, ScriptedSource, memory_workspace
 
@@ -166,3 +166,23 @@ def test_calls_are_reported_where_the_source_counts_them():
 
     assert collect(memory_workspace(), Metered(hourly), WINDOW).calls == 7
     assert collect(memory_workspace(), ScriptedSource(hourly), WINDOW).calls is None
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_simulated_and_real_data_do_not_share_a_workspace(first):
+    ws = memory_workspace()
+    collect(ws, ScriptedSource(hourly, simulated=first), WINDOW)
+    stored = ws.lake.datasets()
+    assert is_simulated(ws) is first
+    other = ScriptedSource(hourly, simulated=not first, scope="other:1")
+    with pytest.raises(UsageError, match="this workspace holds"):
+        collect(ws, other, WINDOW)
+    assert other.asked == []
+    assert ws.lake.datasets() == stored
+
+
+def test_a_dry_run_decides_nothing_about_what_a_workspace_holds():
+    ws = memory_workspace()
+    collect(ws, ScriptedSource(hourly, simulated=True), WINDOW, dry_run=True)
+    collect(ws, ScriptedSource(hourly, simulated=False), WINDOW)
+    assert not is_simulated(ws)
