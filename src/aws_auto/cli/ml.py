@@ -265,7 +265,7 @@ def serve(
     from aws_auto.pipeline.serve import app as server
 
     ws = _open(workspace, "local")
-    server.run(ws, tuple(model or ()), host=host, port=port)
+    server.run(ws, tuple(model or ()), host=host, port=port, tell=render.talk)
 
 
 @app.command()
@@ -324,9 +324,10 @@ def truth(
     ws = _open(workspace, "local")
     stored = ingest_truth(ws, read_table(file))
     if as_json:
-        render.emit({"stored": stored})
+        render.emit(stored)
     else:
-        render.talk(f"stored {stored} observations; next: aws-auto ml monitor")
+        lost = f", {stored.unmatched} fit no captured answer" if stored.unmatched else ""
+        render.talk(f"stored {stored.stored} observations{lost}; next: aws-auto ml monitor")
 
 
 def _open(root: Path | None, target: str) -> Workspace:
@@ -348,6 +349,8 @@ def _collect(
     *,
     dry_run: bool,
 ) -> list[dict[str, object]]:
+    from functools import partial
+
     from aws_auto.pipeline.collect import collect as pull
 
     reports: list[dict[str, object]] = []
@@ -355,8 +358,10 @@ def _collect(
         if source.simulated:
             render.talk(f"{source.name}: simulated data; no figure of it is about your account")
         with render.progress(f"collect {source.name}") as tell:
-            done = pull(ws, source, span, progress=tell, dry_run=dry_run)
-        render.estimate(source.name, done.estimate)
+            price = partial(render.estimate, source.name)
+            done = pull(ws, source, span, progress=tell, dry_run=dry_run, announce=price)
+        for note in done.notes:
+            render.talk(f"{source.name}: {note}")
         reports.append(
             {
                 "source": source.name,

@@ -31,19 +31,23 @@ def emit(value: Any) -> None:  # noqa: ANN401 - any result
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str | None = None) -> None:
-    """A plain table that can be grepped: full width of its content when piped, the terminal's width otherwise."""
+    """A table as wide as the terminal; piped, one line per row, aligned, so that it can be grepped."""
+    cells = [["-" if cell is None else str(cell) for cell in row] for row in rows]
+    if not sys.stdout.isatty():
+        widths = [max(map(len, column)) for column in zip(columns, *cells, strict=True)]
+        for line in ([title], columns, *cells) if title else (columns, *cells):
+            typer.echo("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=False)).rstrip())
+        return
     from rich import box
     from rich.console import Console
     from rich.table import Table
 
-    piped = not sys.stdout.isatty()
-    console = Console(width=240 if piped else None, highlight=False, soft_wrap=piped)
     grid = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
     for name in columns:
         grid.add_column(name, overflow="fold")
-    for row in rows:
-        grid.add_row(*("-" if cell is None else str(cell) for cell in row))
-    console.print(grid)
+    for row in cells:
+        grid.add_row(*row)
+    Console(highlight=False, markup=False).print(grid)
 
 
 @contextmanager

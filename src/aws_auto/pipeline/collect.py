@@ -34,6 +34,16 @@ class Metered(Protocol):
         ...
 
 
+@runtime_checkable
+class Noting(Protocol):
+    """A source that says what a reader of its data must know."""
+
+    @property
+    def notes(self) -> list[str]:
+        """Sentences about the last pull."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class CollectReport:
     """What was, or with ``dry_run`` would be, collected.
@@ -49,6 +59,7 @@ class CollectReport:
         pulled: the windows that were (or would be) asked for.
         skipped: the parts of the window that the lake holds for good.
         calls: made in all, those for the estimate included; None when the source does not count.
+        notes: what the source says about its data.
     """
 
     source: str
@@ -61,6 +72,7 @@ class CollectReport:
     pulled: tuple[Window, ...] = ()
     skipped: tuple[Window, ...] = ()
     calls: int | None = None
+    notes: tuple[str, ...] = ()
 
 
 def unannounced(_estimate: Estimate) -> None:
@@ -109,6 +121,7 @@ def collect(
         pulled=tuple(missing),
         skipped=tuple(window.without(missing)),
         calls=source.calls if isinstance(source, Metered) else None,
+        notes=tuple(source.notes) if isinstance(source, Noting) else (),
     )
     if batches:
         ws.journal.append(

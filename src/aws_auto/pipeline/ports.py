@@ -96,9 +96,20 @@ class Source(Protocol):
     sources are labelled wherever a figure of theirs is shown.
     """
 
-    name: str
-    scope: str
-    simulated: bool
+    @property
+    def name(self) -> str:
+        """The word of ``--data-source``."""
+        ...
+
+    @property
+    def scope(self) -> str:
+        """What it reads: an account and region, or the files in their present versions."""
+        ...
+
+    @property
+    def simulated(self) -> bool:
+        """True when no figure of it is about a real account."""
+        ...
 
     def estimate(self, window: Window) -> Estimate:
         """What `pull` would cost; makes no paid call."""

@@ -22,13 +22,14 @@ from aws_auto.pipeline.local.state import State
 from aws_auto.pipeline.ports import Workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-    from aws_auto.pipeline.ports import Clock, Target
+    from aws_auto.pipeline.ports import Clock, Source, Target
 
 HOME = "AWS_AUTO_HOME"
 TARGET = "AWS_AUTO_TARGET"
 TARGETS = ("auto", "local", "aws")
+LOG_GROUPS = "AWS_AUTO_LOG_GROUPS"
 
 
 def open_workspace(
@@ -86,6 +87,67 @@ def choose_target(target: str, environ: Mapping[str, str]) -> tuple[str, str]:
     if identity is None:
         return "local", "no AWS credentials were found"
     return "aws", f"AWS credentials were found ({identity.how})"
+
+
+def open_source(
+    name: str,
+    ws: Workspace,
+    *,
+    path: str | None = None,
+    region: str | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Source:
+    """The source of that ``--data-source`` word.
+
+    Args:
+        name: ``sample``, ``cur``, ``focus``, ``file``, ``application-logs``, ``cloudwatch`` or ``cost-explorer``.
+        ws: gives the clock.
+        path: file, folder, pattern or ``s3://`` prefix; of ``application-logs`` without one, log groups are read that
+            the environment variable ``AWS_AUTO_LOG_GROUPS`` names (comma-separated).
+        region: of AWS sources.
+        environ: default the process's environment.
+
+    Raises:
+        UsageError: no such source, or what it needs is missing.
+        CredentialsError: it needs AWS, and there are no credentials.
+    """
+    environ = os.environ if environ is None else environ
+    if name == "sample":
+        from aws_auto.pipeline.local.sample import SampleSource
+
+        return SampleSource(clock=ws.clock)
+    if path is not None:
+        return _file_source(name, path, ws, region, environ)
+    import numpy as np
+
+    from aws_auto.pipeline.aws.sources import open_source as open_aws
+
+    groups = tuple(g.strip() for g in environ.get(LOG_GROUPS, "").split(",") if g.strip())
+    # Only spreads waits between attempts: two processes must not wait in step, so nothing is seeded here.
+    rng = np.random.default_rng()
+    return open_aws(name, environ=environ, clock=ws.clock, rng=rng, region=region, log_groups=groups)
+
+
+def _file_source(name: str, path: str, ws: Workspace, region: str | None, environ: Mapping[str, str]) -> Source:
+    from aws_auto.pipeline.local import sources
+
+    kinds: dict[str, Callable[..., Source]] = {
+        "cur": sources.CurSource,
+        "focus": sources.FocusSource,
+        "file": sources.MetricsFileSource,
+        "application-logs": sources.LogFileSource,
+    }
+    if name not in kinds:
+        raise UsageError(f"{name!r} reads no file; these do: {', '.join(kinds)}", where="--data-source")
+    if not path.startswith("s3://"):
+        return kinds[name](path)
+    import numpy as np
+
+    from aws_auto.pipeline.aws.calls import Caller
+    from aws_auto.pipeline.aws.s3 import S3Shelf
+    from aws_auto.pipeline.aws.session import Clients
+
+    return kinds[name](path, S3Shelf(Caller(Clients(environ, region=region), ws.clock, np.random.default_rng())))
 
 
 def _make(root: Path) -> None:

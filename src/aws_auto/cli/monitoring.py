@@ -1,0 +1,168 @@
+"""What ``monitor`` does between its flags and its table: check, show, tell."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from aws_auto.cli import render
+from aws_auto.errors import AwsAutoError, DeliveryError, MissingExtra, UsageError
+from aws_auto.results import BackTest
+from aws_auto.results import as_json as to_json
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from aws_auto.config.monitoring import ModelMonitoring
+    from aws_auto.pipeline.monitor import MonitorReport
+    from aws_auto.pipeline.ports import Window, Workspace
+    from aws_auto.pipeline.web.slack import Slack
+
+#: Rules of the specification, used when no configuration is given.
+TEMPLATE = "pipelines/complete"
+CHANNELS = ("slack",)
+VARIABLES = {"slack": "AWS_AUTO_SLACK_WEBHOOK"}
+
+
+def check(ws: Workspace, models: list[str], span: Window, *, config: list[Path] | None, drift: bool) -> MonitorReport:
+    """Judge the champions on the window.
+
+    Raises:
+        ModelNotFound: there is no champion.
+        ConfigError: the configuration has problems.
+    """
+    from aws_auto.ml.drift.test import BlockDriftTest
+    from aws_auto.ml.recipes import catalog
+    from aws_auto.pipeline import monitor
+
+    names = [catalog.get(m).name for m in models]
+    return monitor.check(ws, span, rules=_rules(ws, config), models=names, drift=BlockDriftTest() if drift else None)
+
+
+def _rules(ws: Workspace, config: list[Path] | None) -> ModelMonitoring | None:
+    """From the files given, else as deployed, else the specification's."""
+    from aws_auto.config import document, templates
+    from aws_auto.pipeline.deploy import deployed_monitoring
+
+    if config:
+        return document.load(config).model_monitoring
+    shipped = document.loads(templates.template(TEMPLATE), file=f"templates/{TEMPLATE}.yaml").model_monitoring
+    return deployed_monitoring(ws) or shipped
+
+
+def show(ws: Workspace, found: MonitorReport, *, html: Path | None, as_json: bool) -> None:
+    """The table or JSON, the HTML report, and what to do next."""
+    from aws_auto.pipeline.web import report
+
+    try:
+        text = report.monitor_report(found)
+    except MissingExtra as missing:
+        if html is not None:
+            raise
+        render.talk(f"no HTML report: {missing.message}; {missing.hint}")
+    else:
+        path = html or ws.root / "reports" / f"monitor-{found.at:%Y%m%dT%H%M%S}.html"
+        render.talk(f"report: {render.write(path, text)}")
+    if as_json:
+        plain = to_json(found)
+        for model, health in zip(plain["models"], found.models, strict=True):
+            model["status"] = str(health.status)
+        render.emit(plain | {"trouble": found.trouble})
+        return
+    _tables(found)
+
+
+def _tables(found: MonitorReport) -> None:
+    rows = [
+        (
+            f"{m.model} v{m.version}",
+            m.status,
+            *(render.number(m.readings.get(name)) for name in ("data_drift_score", "prediction_accuracy")),
+            _against(m.quality.backtest) if m.quality else None,
+            "; ".join(b.rule for b in m.breaches) or None,
+        )
+        for m in found.models
+    ]
+    columns = ("model", "status", "drift score", "accuracy", "ours / simple rule", "rules that hold")
+    render.table(columns, rows)
+    drifted = [
+        (m.model, c.column, render.number(c.distance), render.number(c.threshold), render.number(c.p_value))
+        for m in found.models
+        if m.drift
+        for c in m.drift.columns
+        if c.drifted
+    ]
+    if drifted:
+        render.table(("model", "drifted column", "distance (sd)", "threshold", "p adjusted"), drifted)
+    for stage in found.data:
+        for sentence in stage.sentences():
+            render.talk(f"{stage.stage}: {sentence}")
+    for m in found.models:
+        for note in m.notes:
+            render.talk(f"{m.model}: {note}")
+        if m.simulated:
+            render.talk(f"{m.model}: trained on simulated data")
+    if found.trouble:
+        names = ",".join(m.model for m in found.models if m.status in ("drift", "degraded"))
+        render.talk(f"next: look at the report, then aws-auto ml train-models --models {names}")
+
+
+def _against(test: BackTest) -> str:
+    return f"{render.number(test.ours)} / {render.number(test.baseline)} ({test.metric}, n={test.n})"
+
+
+def tell(ws: Workspace, found: MonitorReport, *, channels: list[str], dashboard: str | None) -> None:
+    """Send alerts and publish the dashboard; a channel that is not configured is said, one that fails is an error.
+
+    Raises:
+        UsageError: no such channel or dashboard.
+        DeliveryError: a configured channel or dashboard server refused; everything else was still done.
+    """
+    failures: list[AwsAutoError] = []
+    for name in channels:
+        notifier = _notifier(name, ws)
+        if not notifier.configured:
+            render.talk(f"{name}: nobody is told, {VARIABLES[name]} is not set")
+            continue
+        for alert in found.alerts:
+            try:
+                notifier.send(alert)
+            except DeliveryError as error:
+                failures.append(error)
+        render.talk(f"{name}: {len(found.alerts)} alerts to tell" if found.alerts else f"{name}: nothing to tell")
+    if dashboard is not None:
+        try:
+            _publish(ws, found, dashboard)
+        except DeliveryError as error:
+            failures.append(error)
+    if failures:
+        raise failures[0]
+
+
+def _notifier(name: str, ws: Workspace) -> Slack:
+    from aws_auto.pipeline.web.slack import Slack
+
+    if name != "slack":
+        known = ", ".join(CHANNELS)
+        raise UsageError(f"{name!r} is no channel that can be told yet; there: {known}", where="--alerts")
+    return Slack.from_environment(os.environ, clock=ws.clock)
+
+
+def _publish(ws: Workspace, found: MonitorReport, name: str) -> None:
+    """Write the dashboard's JSON, and send it to the server when one is configured."""
+    import json
+
+    from aws_auto.pipeline.web.grafana import Grafana, dashboard
+
+    if name != "grafana":
+        raise UsageError(f"{name!r} is no dashboard; there: grafana", where="--dashboard")
+    body = dashboard([m.model for m in found.models], readings={m.model: m.readings for m in found.models})
+    path = render.write(ws.root / "dashboards" / "grafana.json", json.dumps(body, indent=2))
+    render.talk(f"dashboard: {path}")
+    grafana = Grafana.from_environment(os.environ)
+    if grafana.configured:
+        render.talk(f"grafana: {grafana.publish(body)}")
+    else:
+        render.talk(
+            "grafana: not published, AWS_AUTO_GRAFANA_URL and AWS_AUTO_GRAFANA_TOKEN are not set; import the file"
+        )
