@@ -6,10 +6,12 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+
     import polars as pl
 
     from aws_auto.frame import MetricFrame
-    from aws_auto.results import DriftReport, Field, TrainedModel
+    from aws_auto.results import DriftReport, Field, Quality, TrainedModel
 
 #: Told how far a long job is: ``progress("back-test", 3, 8)``.
 Progress = Callable[[str, int, int], None]
@@ -45,11 +47,20 @@ class Predictor(Protocol):
 class Recipe(Protocol):
     """A trainable thing with a name; the command line and the doors train the same ones."""
 
-    name: str
-    #: The word of ``--ai-features`` that stands for it, None when it has none.
-    feature: str | None
-    #: One sentence for tables and help.
-    summary: str
+    @property
+    def name(self) -> str:
+        """What the command line and the registry call it."""
+        ...
+
+    @property
+    def feature(self) -> str | None:
+        """The word of ``--ai-features`` that stands for it, None when it has none."""
+        ...
+
+    @property
+    def summary(self) -> str:
+        """One sentence for tables and help."""
+        ...
 
     def fit(
         self,
@@ -67,6 +78,21 @@ class Recipe(Protocol):
         Raises:
             NotEnoughData: nothing honest can be said from this frame.
             SchemaError: a needed metric is missing.
+        """
+        ...
+
+    @property
+    def history(self) -> timedelta:
+        """How far back a prediction looks: what `evaluate` needs before its window."""
+        ...
+
+    def evaluate(self, files: Mapping[str, bytes], frame: MetricFrame, *, since: datetime) -> Quality | None:
+        """The figures of a model on the points from ``since`` on whose truth has arrived, beside the simple rule's.
+
+        ``frame`` holds `history` before ``since`` as well. None when nothing can be judged without labels.
+
+        Raises:
+            ArtifactError: as `load`.
         """
         ...
 

@@ -1,1 +1,1 @@
-"""TODO."""
+"""How good, and how sure: figures of merit, back-tests, intervals."""

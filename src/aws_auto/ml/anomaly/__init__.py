@@ -1,0 +1,1 @@
+"""What is wrong: how far each point lies from what its own past says."""

@@ -1,0 +1,83 @@
+"""The simple rules that a learned detector must beat: rolling and fixed thresholds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from aws_auto.ml.anomaly.grid import DAY
+from aws_auto.ml.anomaly.robust import MAD, Judged, floors, mads, medians, plain
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from aws_auto.ml.anomaly.grid import ResourceGrid
+
+    Floats = NDArray[np.float64]
+
+ROLLING_Z = "rolling mean and deviation"
+ROLLING_MAD = "rolling median and MAD"
+
+
+@dataclass(frozen=True)
+class Rolling:
+    """Distance from the last day's centre in units of the last day's spread: mean and deviation, or median and MAD."""
+
+    kind: str
+    floor: Floats
+
+    @classmethod
+    def fit(cls, kind: str, grid: ResourceGrid) -> Rolling:
+        """Only the smallest spread that counts is learned."""
+        return cls(kind, floors(grid.values))
+
+    def judge(self, grid: ResourceGrid) -> Judged:
+        """One channel; the present point is not in its own window."""
+        width = grid.points(DAY, 12)
+        centre, spread = np.empty_like(grid.values), np.empty_like(grid.values)
+        for i, row in enumerate(grid.values):
+            past = pl.Series(row).fill_nan(None).shift(1)
+            if self.kind == ROLLING_MAD:
+                middle = past.rolling_median(width, min_samples=width // 4)
+                size = (past - middle).abs().rolling_median(width, min_samples=width // 4) * MAD
+            else:
+                middle = past.rolling_mean(width, min_samples=width // 4)
+                size = past.rolling_std(width, min_samples=width // 4)
+            centre[i] = middle.fill_null(np.nan).to_numpy()
+            spread[i] = size.fill_null(np.nan).to_numpy()
+        return Judged(centre[None], np.maximum(spread, self.floor[:, None])[None])
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON."""
+        return {"kind": self.kind, "floor": plain(self.floor)}
+
+
+@dataclass(frozen=True)
+class Static:
+    """Distance from the training median in units of the training MAD: a fixed threshold."""
+
+    centre: Floats
+    spread: Floats
+    kind: str = "fixed threshold"
+
+    @classmethod
+    def fit(cls, grid: ResourceGrid) -> Static:
+        """Median and MAD of each metric."""
+        return cls(medians(grid.values), np.maximum(mads(grid.values), floors(grid.values)))
+
+    def judge(self, grid: ResourceGrid) -> Judged:
+        """One channel."""
+        shape = grid.values.shape
+        return Judged(
+            np.broadcast_to(self.centre[:, None], shape)[None], np.broadcast_to(self.spread[:, None], shape)[None]
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON."""
+        return {"kind": self.kind, "centre": plain(self.centre), "spread": plain(self.spread)}
+
+
+RULES = (ROLLING_Z, ROLLING_MAD, Static.kind)

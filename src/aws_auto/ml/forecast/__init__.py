@@ -1,0 +1,1 @@
+"""What is coming: naive rules, boosted quantiles, and intervals that hold what they promise."""

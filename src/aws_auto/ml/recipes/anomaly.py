@@ -1,0 +1,285 @@
+"""anomaly-detector: which points lie outside of what each resource's own past says, within a budget of alarms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from aws_auto.errors import ArtifactError, NotEnoughData, SchemaError
+from aws_auto.frame import RESOURCE, STATISTICS, TIMESTAMP
+from aws_auto.ml import files
+from aws_auto.ml.anomaly.detector import FleetDetector, ResourceDetector
+from aws_auto.ml.anomaly.grid import grid_of, grids
+from aws_auto.ml.anomaly.rules import RULES
+from aws_auto.ml.anomaly.scorers import Residual
+from aws_auto.ml.evaluation.backtest import split
+from aws_auto.ml.recipes import anomaly_trial, recipe
+from aws_auto.ml.recipes.panel import unique
+from aws_auto.protocols import Progress, silent
+from aws_auto.results import Decision, Field, TrainedModel, TrainReport
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from aws_auto.frame import MetricFrame
+    from aws_auto.protocols import Predictor
+    from aws_auto.results import Quality
+
+    Floats = NDArray[np.float64]
+
+#: At most one alarm episode per resource and week.
+BUDGET = 1.0
+LEAST_DAYS = 8
+#: A score of one half is the threshold; see `AnomalyPredictor`.
+THRESHOLD = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnomalyPredictor:
+    """Judges each row from the rows before it and from what was learned of its resource.
+
+    Columns of the answer: ``score`` (r / (1 + r), where r is the deviation in units of the alarm threshold: 0 is as
+    expected, 0.5 the threshold, 0.9 nine times the threshold), ``threshold`` (0.5), ``is_anomaly``, ``metric`` (the
+    one that deviates most), its ``value``, ``expected``, ``low`` and ``high``, and ``note`` (why there is no answer:
+    the resource was not there in training). Better with a day of history in the rows.
+    """
+
+    recipe: str
+    schema: tuple[Field, ...]
+    detector: FleetDetector
+    budget: float
+    trained_until: datetime
+
+    def predict(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """One answer per row, in the order given; never looks past the row's own time.
+
+        Raises:
+            SchemaError: the rows hold none of the metrics.
+        """
+        known = [f.name for f in self.schema if f.kind == "number"]
+        if not set(known) & set(rows.columns) or not {RESOURCE, TIMESTAMP} <= set(rows.columns):
+            raise SchemaError(
+                f"needs {RESOURCE}, {TIMESTAMP} and some of {', '.join(known)}",
+                where=self.recipe,
+                hint=f"there is {', '.join(rows.columns)}",
+            )
+        parts = [
+            self._judged(part, self.detector.resources.get(part[RESOURCE][0]))
+            for part in unique(rows).partition_by(RESOURCE, maintain_order=True)
+        ]
+        answers = pl.concat(parts) if parts else self._judged(rows, None)
+        return rows.select(RESOURCE, TIMESTAMP).join(
+            answers, on=[RESOURCE, TIMESTAMP], how="left", maintain_order="left"
+        )
+
+    def files(self) -> dict[str, bytes]:
+        """A bundle that the recipe's ``load`` reads."""
+        return files.bundle(
+            self.recipe,
+            {
+                "schema": [vars(f) for f in self.schema],
+                "kind": self.detector.kind,
+                "threshold": self.detector.threshold,
+                "resources": {name: one.to_json() for name, one in self.detector.resources.items()},
+                "budget": self.budget,
+                "trained_until": self.trained_until.isoformat(),
+            },
+            {},
+        )
+
+    @property
+    def is_rule(self) -> bool:
+        """True when a simple rule answers."""
+        return self.detector.kind in RULES
+
+    def _judged(self, part: pl.DataFrame, one: ResourceDetector | None) -> pl.DataFrame:
+        keys = part.select(RESOURCE, TIMESTAMP)
+        if one is None or part.is_empty() or not one.metrics:
+            return keys.with_columns(**_unknown()).with_columns(note=pl.lit("this resource was not there in training"))
+        grid = grid_of(part, one.metrics, one.period)
+        ratio, place, judged = one.ratio(grid)
+        at = np.maximum(grid.column, 0)
+        channel, metric = np.divmod(place[at], len(one.metrics))
+        width = self.detector.threshold * one.quiet[channel, metric] * judged.scale[channel, metric, at]
+        expected = judged.expected[channel, metric, at]
+        relative = ratio[at] / self.detector.threshold
+        names = np.array(one.metrics, dtype=object)[metric]
+        seen = np.isfinite(grid.values[:, at]).any(axis=0) & (grid.column >= 0)
+        judged_rows = keys.with_columns(
+            score=pl.Series(relative / (1 + relative)),
+            threshold=pl.lit(THRESHOLD),
+            is_anomaly=pl.Series(relative >= 1),
+            metric=pl.Series(names.tolist(), dtype=pl.String),
+            value=pl.Series(grid.values[metric, at]).fill_nan(None),
+            expected=pl.Series(expected).fill_nan(None),
+            low=pl.Series(expected - width).fill_nan(None),
+            high=pl.Series(expected + width).fill_nan(None),
+            note=pl.lit(None, dtype=pl.String),
+        )
+        silent_rows = keys.with_columns(**_unknown()).with_columns(note=pl.lit("no metric has a value here"))
+        return pl.concat([judged_rows.filter(pl.Series(seen)), silent_rows.filter(pl.Series(~seen))])
+
+
+@dataclass(frozen=True)
+class AnomalyDetector:
+    """Profile and autoregression per series, against three simple rules at the same budget of false alarms."""
+
+    name: str = "anomaly-detector"
+    feature: str | None = "anomaly-detection"
+    summary: str = "finds points outside of what each resource's past says, at most one alarm per resource and week"
+    budget: float = BUDGET
+
+    def fit(
+        self,
+        frame: MetricFrame,
+        *,
+        seed: int,
+        champion: Predictor | None = None,
+        simulated: bool = False,
+        progress: Progress = silent,
+    ) -> TrainedModel:
+        """See `aws_auto.protocols.Recipe.fit`.
+
+        Raises:
+            NotEnoughData: fewer than eight days.
+            SchemaError: there is no metric.
+        """
+        metrics = watched(frame)
+        fleet = grids(frame.data, metrics)
+        borders = _borders(frame)
+        known = {name: grid.cut(None, borders[1]) for name, grid in fleet.items()}
+        contenders = {}
+        for i, kind in enumerate((Residual.kind, *RULES)):
+            progress(f"fit: {kind}", i, len(RULES) + 3)
+            contenders[kind] = FleetDetector.fit(
+                kind, fleet, until=borders[0], calibrate=(borders[0], borders[1]), budget=self.budget
+            ).refitted(known)
+        progress("back-test on injected anomalies", len(RULES) + 1, len(RULES) + 3)
+        rival = champion.detector if isinstance(champion, AnomalyPredictor) else None
+        trial = anomaly_trial.run(fleet, contenders, rival, start=borders[1], seed=seed, budget=self.budget)
+        decision, reason = recipe.decide(
+            trial.backtests, champion_is_rule=isinstance(champion, AnomalyPredictor) and champion.is_rule
+        )
+        progress("fit on everything", len(RULES) + 2, len(RULES) + 3)
+        kind = trial.backtests[0].baseline_name if decision is Decision.SIMPLE_RULE else Residual.kind
+        final = FleetDetector.fit(
+            kind, fleet, until=borders[0], calibrate=(borders[0], borders[2]), budget=self.budget
+        ).refitted(fleet)
+        origin = recipe.lineage(frame, seed=seed, simulated=simulated)
+        fields = _schema(frame, metrics)
+        predictor = AnomalyPredictor(
+            recipe=self.name, schema=fields, detector=final, budget=self.budget, trained_until=origin.end
+        )
+        return TrainedModel(
+            recipe=self.name,
+            files={**predictor.files(), recipe.REFERENCE: recipe.reference(frame, fields, seed=seed)},
+            schema=fields,
+            report=TrainReport(
+                recipe=self.name,
+                decision=decision,
+                reason=reason,
+                backtests=trial.backtests,
+                calibration=trial.calibration,
+                lineage=origin,
+                charts=trial.charts,
+                notes=(
+                    f"watches {', '.join(metrics)}",
+                    f"budget: at most {self.budget:g} alarm episodes per resource and week",
+                    *trial.notes,
+                    *_champion_note(champion, borders[1]),
+                ),
+            ),
+        )
+
+    @property
+    def history(self) -> timedelta:
+        """See `aws_auto.protocols.Recipe.history`."""
+        return timedelta(0)
+
+    def evaluate(self, files: Mapping[str, bytes], frame: MetricFrame, *, since: datetime) -> Quality | None:  # noqa: ARG002
+        """See `aws_auto.protocols.Recipe.evaluate`: None, because no label says which alarm was right."""
+        return None
+
+    def load(self, files: Mapping[str, bytes]) -> AnomalyPredictor:
+        """See `aws_auto.protocols.Recipe.load`."""
+        return _load(self.name, files)
+
+
+def watched(frame: MetricFrame) -> tuple[str, ...]:
+    """The metrics that are judged: averages, and another statistic where its average is not there.
+
+    Raises:
+        SchemaError: there is none with a value.
+    """
+    names = {m.name for m in frame.metrics}
+    chosen = []
+    for metric in frame.metrics:
+        stem, _, suffix = metric.name.rpartition("_")
+        if suffix in STATISTICS and stem in names:
+            continue
+        if frame.data[metric.name].count():
+            chosen.append(metric.name)
+    if not chosen:
+        raise SchemaError("there is no metric", where="anomaly-detector", hint="collect CloudWatch metrics first")
+    return tuple(chosen)
+
+
+def _borders(frame: MetricFrame) -> tuple[int, int, int]:
+    """Unix seconds at which calibration starts, the test starts, and everything ends."""
+    span = frame.span
+    if span is None:
+        raise NotEnoughData("there are no rows", where="anomaly-detector")
+    first, last = int(span[0].timestamp()), int(span[1].timestamp())
+    hours = (last - first) // 3600 + 1
+    parts = split(hours, day=24, least_days=LEAST_DAYS, where="anomaly-detector", calibrate=0.28, test=0.3)
+    return first + parts.calibrate * 3600, first + parts.test * 3600, last + 1
+
+
+def _schema(frame: MetricFrame, metrics: tuple[str, ...]) -> tuple[Field, ...]:
+    """Any one metric suffices, so none is required by itself."""
+    return recipe.schema(frame.data, required=[], optional=metrics)
+
+
+def _unknown() -> dict[str, pl.Expr]:
+    kinds: dict[str, Any] = {
+        "score": pl.Float64,
+        "threshold": pl.Float64,
+        "is_anomaly": pl.Boolean,
+        "metric": pl.String,
+    }
+    kinds |= dict.fromkeys(("value", "expected", "low", "high"), pl.Float64)
+    return {name: pl.lit(None, dtype=dtype) for name, dtype in kinds.items()}
+
+
+def _champion_note(champion: Predictor | None, start: int) -> tuple[str, ...]:
+    if champion is None:
+        return ()
+    if not isinstance(champion, AnomalyPredictor):
+        return ("the champion is of another kind and was not compared",)
+    if champion.trained_until > datetime.fromtimestamp(start, UTC):
+        return ("the champion was trained on a part of the held-back data, which flatters it",)
+    return ()
+
+
+def _load(name: str, given: Mapping[str, bytes]) -> AnomalyPredictor:
+    body, _ = files.open_bundle(given, name)
+    try:
+        return AnomalyPredictor(
+            recipe=name,
+            schema=tuple(Field(**f) for f in body["schema"]),
+            detector=FleetDetector(
+                body["kind"],
+                {n: ResourceDetector.from_json(said) for n, said in body["resources"].items()},
+                float(body["threshold"]),
+            ),
+            budget=float(body["budget"]),
+            trained_until=datetime.fromisoformat(body["trained_until"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise ArtifactError(f"does not hold what a model of {name} holds: {error}", where=files.META) from error

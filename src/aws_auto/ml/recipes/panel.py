@@ -1,0 +1,152 @@
+"""The one way in which the forecasting recipes are packed and asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from aws_auto.errors import ArtifactError, NotEnoughData, SchemaError
+from aws_auto.frame import RESOURCE, TIMESTAMP
+from aws_auto.ml import files
+from aws_auto.ml.forecast import panel as panels
+from aws_auto.ml.forecast.grid import HOUR_US
+from aws_auto.ml.forecast.panel import LEVELS, Forecaster, Panel, Rule
+from aws_auto.results import Field
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+    Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PanelPredictor:
+    """Answers for each row with the forecast that could be made when the row's hour was over.
+
+    A row in the middle of an hour is answered from the hour before. Columns of the answer, for each step such as
+    ``1h``: ``expected_1h`` (median), ``low_1h``, ``high_1h`` (80 % interval); ``forecast_from`` is the start of
+    step 1; ``note`` says why there is no answer. History is what the rows themselves hold: send at least 24 hours
+    of a resource, better eight days.
+    """
+
+    recipe: str
+    metric: str
+    steps: tuple[str, ...]
+    schema: tuple[Field, ...]
+    forecaster: Forecaster
+    trained_until: datetime
+    settings: Mapping[str, Any]
+    panel_of: Callable[[pl.DataFrame, Mapping[str, Any]], Panel] = field(repr=False)
+
+    def predict(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """One answer per row, in the order given; never looks past the row's own time.
+
+        Raises:
+            SchemaError: a required column is missing.
+        """
+        missing = [f.name for f in self.schema if f.required and f.name not in rows.columns]
+        if missing:
+            raise SchemaError(f"missing {', '.join(missing)}", where=self.recipe, hint=f"there is {rows.columns}")
+        answers = np.full((len(rows), len(self.steps), len(LEVELS)), np.nan)
+        origin_hour = origin_hours(rows)
+        try:
+            panel = self.panel_of(unique(rows), self.settings)
+        except NotEnoughData:
+            return self._table(rows, origin_hour, answers)
+        column = origin_hour - panel.grid.first
+        inside = (column >= 0) & (column < panel.grid.hours)
+        row_of = {name: i for i, name in enumerate(panel.grid.resources)}
+        row = np.array([row_of.get(name, -1) for name in rows[RESOURCE].to_list()], dtype=np.int64)
+        asked = inside & (row >= 0)
+        if asked.any():
+            origins, place = np.unique(column[asked], return_inverse=True)
+            answers[asked] = self.forecaster.quantiles(panel.design(origins))[row[asked], place]
+        return self._table(rows, origin_hour, answers)
+
+    def files(self) -> dict[str, bytes]:
+        """A bundle that the recipe's ``load`` reads."""
+        body, parts = self.forecaster.parts()
+        return files.bundle(
+            self.recipe,
+            {
+                "metric": self.metric,
+                "steps": list(self.steps),
+                "schema": [vars(f) for f in self.schema],
+                "trained_until": self.trained_until.isoformat(),
+                "settings": dict(self.settings),
+                "forecaster": body,
+            },
+            parts,
+        )
+
+    @classmethod
+    def load(
+        cls,
+        recipe: str,
+        given: Mapping[str, bytes],
+        panel_of: Callable[[pl.DataFrame, Mapping[str, Any]], Panel],
+    ) -> PanelPredictor:
+        """The inverse of `files`.
+
+        Raises:
+            ArtifactError: the files are damaged or foreign.
+        """
+        body, parts = files.open_bundle(given, recipe)
+        try:
+            return cls(
+                recipe=recipe,
+                metric=body["metric"],
+                steps=tuple(body["steps"]),
+                schema=tuple(Field(**f) for f in body["schema"]),
+                forecaster=panels.forecaster_of(body["forecaster"], parts),
+                trained_until=datetime.fromisoformat(body["trained_until"]),
+                settings=body["settings"],
+                panel_of=panel_of,
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise ArtifactError(f"does not hold what a model of {recipe} holds: {error}", where=files.META) from error
+
+    @property
+    def is_rule(self) -> bool:
+        """True when a simple rule answers."""
+        return isinstance(self.forecaster, Rule)
+
+    def _table(self, rows: pl.DataFrame, origin_hour: Ints, answers: Floats) -> pl.DataFrame:
+        start = (
+            pl.Series("forecast_from", (origin_hour + 1) * HOUR_US).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+        )
+        columns = {
+            f"{word}_{step}": answers[:, s, level]
+            for s, step in enumerate(self.steps)
+            for word, level in (("expected", 1), ("low", 0), ("high", 2))
+        }
+        unknown = np.isnan(answers[:, 0, 1])
+        return rows.select(RESOURCE, TIMESTAMP).with_columns(
+            start,
+            pl.lit(self.metric).alias("metric"),
+            *(pl.Series(name, values).fill_nan(None) for name, values in columns.items()),
+            note=pl.when(pl.Series(unknown)).then(pl.lit("too little history of this resource in the rows")),
+        )
+
+
+def unique(rows: pl.DataFrame) -> pl.DataFrame:
+    """Sorted by resource and time, the last of equal ones kept."""
+    return rows.unique([RESOURCE, TIMESTAMP], keep="last", maintain_order=True).sort(RESOURCE, TIMESTAMP)
+
+
+def origin_hours(rows: pl.DataFrame) -> Ints:
+    """Hours since 1970 of the last hour that was over when each row's own period was."""
+    step = pl.col(TIMESTAMP).unique().sort().diff().dt.total_seconds().median().over(RESOURCE)
+    seconds = pl.col(TIMESTAMP).dt.epoch("s")
+    return np.asarray(
+        rows.select(((seconds + step.fill_null(3600.0).clip(1, 3600)) // 3600).cast(pl.Int64) - 1)
+        .to_series()
+        .to_numpy()
+    )

@@ -1,0 +1,262 @@
+"""The one way in which the forecasting recipes are fitted and judged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from aws_auto.errors import NotEnoughData
+from aws_auto.frame import RESOURCE, TIMESTAMP
+from aws_auto.ml.evaluation import metrics
+from aws_auto.ml.evaluation.backtest import (
+    Contest,
+    Statistic,
+    judge,
+    plain_loss,
+    rolling_origins,
+    split,
+    typical_loss,
+)
+from aws_auto.ml.forecast import panel as panels
+from aws_auto.ml.forecast.grid import DAY, HOUR_US
+from aws_auto.ml.forecast.panel import LEVELS, Boosted, Design, Panel, Rule
+from aws_auto.ml.recipes.panel import PanelPredictor
+from aws_auto.results import BackTest, Calibration
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from aws_auto.protocols import Predictor, Progress
+
+    Floats = NDArray[np.float64]
+    Ints = NDArray[np.int64]
+
+LEAST_DAYS = 10
+LEAST_SHARE = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """A finished back-test: what was measured, and the two forecasters it leaves behind.
+
+    Attributes:
+        backtests: first the quantile loss that decides, then the error of the median.
+        learned: the boosted forecaster, fitted again on everything.
+        rule: the best simple rule, with its errors of late.
+        champion_is_rule: whether the present champion is a simple rule.
+        origins: held-back columns.
+        test: the design there.
+        ours: its quantiles, ``(R, O, S, levels)``.
+        daily: loss per held-back day, by name.
+    """
+
+    backtests: tuple[BackTest, ...]
+    calibration: tuple[Calibration, ...]
+    learned: Boosted
+    rule: Rule
+    notes: tuple[str, ...]
+    champion_is_rule: bool
+    origins: Ints
+    test: Design
+    ours: Floats
+    daily: Mapping[str, Floats]
+
+
+def run_trial(
+    panel: Panel,
+    *,
+    metric: str,
+    every: int,
+    what: str,
+    seed: int,
+    champion: Predictor | None,
+    rows: pl.DataFrame,
+    progress: Progress,
+) -> Trial:
+    """Calibrate, fit, judge on held-back origins, then fit again on everything.
+
+    Three models are fitted, each on all that came before the part it is used on: one for the calibration part, one
+    for the test part with what the first one's errors say about intervals, and the last one for the future.
+
+    Args:
+        panel: the problem.
+        metric: the column that is forecast.
+        every: hours between held-back origins.
+        what: the quantity, for the words of the report.
+        seed: of everything random.
+        champion: is asked about the same held-back origins.
+        rows: the rows that the panel was made of, for the champion.
+        progress: told what is done.
+
+    Raises:
+        NotEnoughData: too short a history, or nothing in it to judge.
+    """
+    parts = split(panel.grid.hours, day=DAY, least_days=LEAST_DAYS, where=what)
+    floor = 0.0 if np.nanmin(panel.grid.values) >= 0 else None
+    progress("calibrate on the past", 0, 4)
+    first = _fitted(panel, parts.calibrate, floor=floor, seed=seed, what=what)
+    held = panel.design(rolling_origins(parts.calibrate - 1, parts.test - panel.reach - 1, 1))
+    progress("fit on the past", 1, 4)
+    trial = _fitted(panel, parts.test, floor=floor, seed=seed, what=what)
+    trial = replace(trial, factors=panels.joint_factors([(first, held)]))
+    origins = rolling_origins(parts.test - 1, parts.end - panel.reach - 1, every)
+    test = panel.design(origins)
+    past = panel.design(panels.recent_origins(panel, parts.test))
+    answers: dict[str, Floats] = {"ours": trial.quantiles(test)}
+    answers |= {name: Rule.fit(name, past, floor=floor).quantiles(test) for name in test.rules}
+    progress("judge", 2, 4)
+    champion_answers, notes = _asked(champion, panel, origins, rows, test, metric)
+    if champion_answers is not None:
+        answers["champion"] = champion_answers
+    scored = _scored(answers, test, past, panel, origins, what)
+    backtests = tuple(_contest(scored, *contest, what, seed) for contest in _CONTESTS)
+    progress("fit on everything", 3, 4)
+    final = _fitted(panel, parts.end, floor=floor, seed=seed, what=what)
+    newest = panel.design(panels.recent_origins(panel, parts.end))
+    best = backtests[0].baseline_name
+    return Trial(
+        backtests=backtests,
+        calibration=_calibration(answers["ours"], np.where(scored.judged, test.truth, np.nan), what),
+        learned=replace(final, factors=panels.joint_factors([(first, held), (trial, test)])),
+        rule=Rule.fit(best, newest, floor=floor),
+        notes=(*notes, *_left_out(scored, test)),
+        champion_is_rule=isinstance(champion, PanelPredictor) and champion.is_rule,
+        origins=origins,
+        test=test,
+        ours=answers["ours"],
+        daily={name: plain_loss(scored.losses[name]["quantiles"]) for name in ("ours", best)},
+    )
+
+
+@dataclass(frozen=True)
+class _Scored:
+    """Losses of each contender: sum and count by held-back day and resource, ``(days, R, 2)``, by name and kind."""
+
+    losses: Mapping[str, Mapping[str, Floats]]
+    judged: NDArray[np.bool_]
+    steady: tuple[str, ...]
+
+
+#: Loss, statistic over resources, and the words of the report. The first decides; see `recipe.decide`.
+_CONTESTS = (
+    ("quantiles", typical_loss, "quantile loss, typical resource"),
+    ("quantiles", plain_loss, "quantile loss, mean"),
+    ("median", typical_loss, "error of the median, typical resource"),
+)
+
+
+def _fitted(panel: Panel, limit: int, *, floor: float | None, seed: int, what: str) -> Boosted:
+    design = panel.design(panels.sampled_origins(panel, limit, seed))
+    if (design.answerable() & np.isfinite(design.truth)).sum() < 100:
+        raise NotEnoughData("fewer than 100 hours can be learned from in the first half of the history", where=what)
+    return Boosted.fit(design, floor=floor, seed=seed)
+
+
+def _scored(
+    answers: Mapping[str, Floats], test: Design, past: Design, panel: Panel, origins: Ints, what: str
+) -> _Scored:
+    size = panels.typical_size(past)
+    unit_size = np.where(size > 0, size, np.nan)[:, None, None]
+    judged = np.isfinite(test.truth) & np.isfinite(unit_size)
+    for quantiles in answers.values():
+        judged &= np.isfinite(quantiles).all(axis=-1)
+    moves = panels.moves(np.concatenate([past.truth, test.truth], axis=1))[..., None]
+    if (judged & moves).any():
+        judged &= moves
+    if not judged.any():
+        raise NotEnoughData("the held-back part is zero or unknown everywhere", where=what)
+    day = panel.grid.day(origins + 1)
+    truth = np.where(judged, test.truth / unit_size, np.nan)
+    return _Scored(
+        losses={
+            name: {
+                "quantiles": _by_day(metrics.pinball(truth, quantiles / unit_size[..., None], LEVELS), day),
+                "median": _by_day(np.abs(truth - quantiles[..., 1] / unit_size), day),
+            }
+            for name, quantiles in answers.items()
+        },
+        judged=judged,
+        steady=tuple(name for name, m in zip(test.resources, moves.ravel(), strict=True) if not m),
+    )
+
+
+def _by_day(loss: Floats, day: Ints) -> Floats:
+    seen = np.isfinite(loss)
+    parts = np.stack([np.where(seen, loss, 0.0).sum(axis=2), seen.sum(axis=2).astype(float)], axis=-1)
+    days = np.unique(day)
+    return np.stack([parts[:, day == d].sum(axis=1) for d in days])
+
+
+def _contest(scored: _Scored, loss: str, statistic: Statistic, metric: str, what: str, seed: int) -> BackTest:
+    rows = {name: losses[loss] for name, losses in scored.losses.items()}
+    contest = Contest(
+        metric=metric,
+        unit=f"share of mean {what}",
+        unit_of_n="held-back days",
+        ours=rows.pop("ours"),
+        champion=rows.pop("champion", None),
+        baselines=rows,
+        statistic=statistic,
+    )
+    return judge(contest, seed=seed)
+
+
+def _calibration(ours: Floats, truth: Floats, what: str) -> tuple[Calibration, ...]:
+    inside, n = metrics.coverage(truth, ours[..., 0], ours[..., -1])
+    said = [Calibration(what=f"80 % interval of {what}", nominal=LEVELS[-1] - LEVELS[0], observed=inside, n=n)]
+    for i, level in enumerate(LEVELS):
+        below, n = metrics.share_at_or_below(truth, ours[..., i])
+        said.append(
+            Calibration(what=f"{what} at or below the {level:.0%} quantile", nominal=level, observed=below, n=n)
+        )
+    return tuple(said)
+
+
+def _left_out(scored: _Scored, test: Design) -> tuple[str, ...]:
+    said = []
+    if scored.steady and len(scored.steady) < len(test.resources):
+        said.append(f"{len(scored.steady)} of {len(test.resources)} resources never change and are not judged")
+    silent = [
+        name
+        for name, row in zip(test.resources, scored.judged, strict=True)
+        if not row.any() and name not in scored.steady
+    ]
+    if silent:
+        shown = ", ".join(silent[:5]) + (", ..." if len(silent) > 5 else "")
+        said.append(f"{len(silent)} resources could not be judged (zero, new or silent): {shown}")
+    return tuple(said)
+
+
+def _asked(
+    champion: Predictor | None, panel: Panel, origins: Ints, rows: pl.DataFrame, test: Design, metric: str
+) -> tuple[Floats | None, tuple[str, ...]]:
+    """The champion's quantiles at the held-back origins, None when it cannot be compared."""
+    if champion is None:
+        return None, ()
+    if not isinstance(champion, PanelPredictor) or champion.metric != metric:
+        return None, ("the champion forecasts another metric and was not compared",)
+    table = champion.predict(rows).sort(TIMESTAMP).unique([RESOURCE, "forecast_from"], keep="last")
+    out = np.full((*test.truth.shape, len(LEVELS)), np.nan)
+    row_of = {name: i for i, name in enumerate(test.resources)}
+    place = {int(hour): i for i, hour in enumerate(panel.grid.first + origins + 1)}
+    hours = (table["forecast_from"].to_physical() // HOUR_US).to_numpy()
+    at = [(row_of.get(name, -1), place.get(int(h), -1)) for name, h in zip(table[RESOURCE], hours, strict=True)]
+    row, column = np.array(at).T
+    known = (row >= 0) & (column >= 0)
+    for s, step in enumerate(champion.steps):
+        for word, level in (("low", 0), ("expected", 1), ("high", 2)):
+            values = table[f"{word}_{step}"].cast(pl.Float64).fill_null(np.nan).to_numpy()
+            out[row[known], column[known], s, level] = values[known]
+    answered = np.isfinite(out[..., 1]).sum() / max(np.isfinite(test.truth).sum(), 1)
+    if answered < LEAST_SHARE:
+        return None, (f"the champion answers only {answered:.0%} of the held-back points and was not compared",)
+    until = champion.trained_until
+    seen = sum(panel.grid.time(int(o) + 1) <= until for o in origins)
+    if seen:
+        return out, (f"the champion was trained on {seen} of the {len(origins)} held-back origins, which flatters it",)
+    return out, ()

@@ -1,0 +1,117 @@
+"""What every recipe does in the same way: lineage, schema, reference sample, and the decision."""
+
+from __future__ import annotations
+
+import platform
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from aws_auto.errors import NotEnoughData
+from aws_auto.frame import RESOURCE, TIMESTAMP, Metric
+from aws_auto.ml import files
+from aws_auto.results import Decision, Field, Lineage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from aws_auto.frame import MetricFrame
+    from aws_auto.results import BackTest
+
+REFERENCE = "reference.parquet"
+REFERENCE_DAYS = 28
+REFERENCE_ROWS = 50_000
+
+
+def lineage(frame: MetricFrame, *, seed: int, simulated: bool) -> Lineage:
+    """What the model is made of.
+
+    Raises:
+        NotEnoughData: the frame is empty.
+    """
+    import xgboost
+
+    span = frame.span
+    if span is None:
+        raise NotEnoughData("there are no rows", where="frame")
+    return Lineage(
+        data_fingerprint=frame.fingerprint(),
+        rows=len(frame.data),
+        resources=len(frame.resources),
+        start=span[0],
+        end=span[1],
+        seed=seed,
+        versions={
+            "python": platform.python_version(),
+            "numpy": np.__version__,
+            "polars": pl.__version__,
+            "xgboost": xgboost.__version__,
+        },
+        simulated=simulated,
+    )
+
+
+def schema(data: pl.DataFrame, *, required: Sequence[str], optional: Iterable[str] = ()) -> tuple[Field, ...]:
+    """The columns that a model reads: keys, then ``required``, then ``optional`` numbers with the range they had."""
+    fields = [Field(name=RESOURCE, kind="text"), Field(name=TIMESTAMP, kind="time")]
+    optional = [name for name in optional if name not in required]
+    for name in (*required, *optional):
+        column = data[name].drop_nulls()
+        low, high = (
+            (float(np.min(column.to_numpy())), float(np.max(column.to_numpy()))) if len(column) else (None, None)
+        )
+        unit = Metric.named(name).unit
+        fields.append(Field(name=name, kind="number", unit=unit, required=name in required, low=low, high=high))
+    return tuple(fields)
+
+
+def reference(frame: MetricFrame, fields: Sequence[Field], *, seed: int) -> bytes:
+    """What the model knew, for drift: the schema's columns of the last 28 days, thinned evenly in time when large.
+
+    Every resource and every day stays; of the time steps every k-th is kept, starting at a seeded one. Where that is
+    less than one an hour, k is made coprime to the day, so that no hour is preferred.
+    """
+    names = [f.name for f in fields]
+    data = frame.data.select(names)
+    newest = data[TIMESTAMP].max()
+    recent = data.filter(pl.col(TIMESTAMP) > pl.lit(newest) - pl.duration(days=REFERENCE_DAYS))
+    every = -(-len(recent) // REFERENCE_ROWS)
+    if every > 1:
+        step = max(int(min(frame.period().values(), default=3600.0)), 1)
+        while every * step > 3600 and any(every % prime == 0 for prime in (2, 3, 5)):
+            every += 1
+        phase = int(np.random.default_rng(seed).integers(every))
+        recent = recent.filter((pl.col(TIMESTAMP).dt.epoch("s") // step) % every == phase)
+    return files.to_parquet(recent)
+
+
+def decide(tests: Sequence[BackTest], *, champion_is_rule: bool = False) -> tuple[Decision, str]:
+    """Promote what beats the best simple rule beyond the interval and is not worse than the champion.
+
+    The first back-test decides; a later one that is worse beyond its interval (a blow-up that a typical resource
+    does not show) is a veto. Without a candidate the champion stays when it is at least as good as the simple rule;
+    else the rule wins.
+    """
+    test = tests[0]
+    sign = 1.0 if test.lower_is_better else -1.0
+    ours, rule = sign * test.ours, sign * test.baseline
+    champion = None if test.champion is None else sign * test.champion
+    against = f"{test.metric} {test.ours:.4g} against {test.baseline:.4g} of '{test.baseline_name}'"
+    sure = f"difference {test.difference.low:.3g} to {test.difference.high:.3g}, {test.n} {test.unit_of_n}"
+    if champion is not None and champion <= min(ours, rule):
+        what = "the simple rule that is champion" if champion_is_rule else "the champion"
+        return Decision.KEEP_CHAMPION, f"{what} has {test.champion:.4g} on the same points; {against}"
+    if not test.beats_baseline:
+        return Decision.SIMPLE_RULE, f"{against} is no gain beyond the interval ({sure})"
+    if worse := [t for t in tests[1:] if _clearly_worse(t)]:
+        bad = worse[0]
+        return Decision.SIMPLE_RULE, f"{against}, but {bad.metric} {bad.ours:.4g} against {bad.baseline:.4g} is worse"
+    if champion is not None and champion <= ours:
+        return Decision.KEEP_CHAMPION, f"the champion has {test.champion:.4g} on the same points; {against}"
+    beside = "" if champion is None else f", and the champion has {test.champion:.4g}"
+    return Decision.PROMOTE, f"{against} ({sure}){beside}"
+
+
+def _clearly_worse(test: BackTest) -> bool:
+    return test.difference.low > 0 if test.lower_is_better else test.difference.high < 0
