@@ -6,7 +6,7 @@
 Only facts are taken (type, vCPUs, memory, architecture, generation, GPUs, on-demand Linux price in us-east-1); the
 format is ours. docs/data-sources.md attributes them.
 """
-# ruff: noqa: INP001 - a script beside the package
+
 
 from __future__ import annotations
 
