@@ -7,8 +7,16 @@ export PIP_QUIET := 1
 
 .PHONY: demo test test-all bench lint docs clean
 
+demo: export AWS_AUTO_HOME := demo-out/workspace
+demo: export AWS_AUTO_TARGET := local
 demo: $(VENV)/.demo          ## the main job on the simulated account: no AWS, no server
-	@$(BIN)/python -m aws_auto.cli.demo
+	$(BIN)/aws-auto ml deploy-pipeline --pipeline-type complete \
+	  --ai-features cost-optimization,predictive-scaling,anomaly-detection \
+	  --auto-scaling enabled --monitoring comprehensive --yes
+	$(BIN)/aws-auto ml train-models --models cost-optimizer,anomaly-detector,demand-forecaster \
+	  --data-source sample --training-schedule weekly --report demo-out/train.html
+	$(BIN)/aws-auto ml monitor --dashboard grafana --alerts slack --drift-detection enabled --report demo-out/monitor.html
+	@echo "look at demo-out/train.html and demo-out/monitor.html in a browser"
 
 test: lint $(VENV)/.browser .venv-ministack/.done   ## lint and every test under ten seconds
 	$(BIN)/pytest -m "not slow" --cov --cov-report=term:skip-covered

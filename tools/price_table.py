@@ -7,7 +7,6 @@ Only facts are taken (type, vCPUs, memory, architecture, generation, GPUs, on-de
 format is ours. docs/data-sources.md attributes them.
 """
 
-
 from __future__ import annotations
 
 import argparse

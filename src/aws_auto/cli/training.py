@@ -158,8 +158,8 @@ def train(ws: Workspace, request: Request, span: Window, *, progress: Bar) -> Ou
             progress=tell,
         )
     return Outcome(
-        trained=tuple(d for d in done if d.error is None),
-        failed=tuple((d.name, d.error) for d in done if d.error is not None),
+        trained=tuple(d for d in done if isinstance(d, use_case.Trained)),
+        failed=tuple((d.name, d.error) for d in done if isinstance(d, use_case.Failed)),
     )
 
 
@@ -197,10 +197,9 @@ def _rows(trained: Trained) -> list[tuple[object, ...]]:
     rows: list[tuple[object, ...]] = []
     for test in trained.report.backtests:
         difference = f"{render.number(test.difference.low)} .. {render.number(test.difference.high)}"
-        version = trained.version.version if trained.version else "-"
         rows.append(
             (
-                f"{trained.name} v{version}",
+                f"{trained.name} v{trained.version.version}",
                 trained.report.decision,
                 f"{test.metric} ({test.unit})",
                 render.number(test.ours),

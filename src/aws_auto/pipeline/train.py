@@ -21,21 +21,27 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Trained:
-    """What became of one recipe: a version and its report, or the error that stopped it.
+    """A recipe that was trained.
 
     Attributes:
         name: of the recipe and the model.
-        version: as it stands in the registry after the decision, None with an error.
-        report: None with an error.
+        version: as it stands in the registry after the decision.
+        report: what was found.
         promoted: whether this version is champion now.
-        error: None when all went well.
     """
 
     name: str
-    version: ModelVersion | None = None
-    report: TrainReport | None = None
-    promoted: bool = False
-    error: AwsAutoError | None = None
+    version: ModelVersion
+    report: TrainReport
+    promoted: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failed:
+    """A recipe that could not be trained, and why."""
+
+    name: str
+    error: AwsAutoError
 
 
 def train(
@@ -46,7 +52,7 @@ def train(
     seed: int = 0,
     simulated: bool = False,
     progress: Progress = silent,
-) -> list[Trained]:
+) -> list[Trained | Failed]:
     """Train the recipes of these names (or ``--ai-features`` words), one after the other.
 
     A recipe that cannot be trained loses none of the others: its error stands in its place.
@@ -60,7 +66,7 @@ def train(
 
 def _one(
     ws: Workspace, recipe: Recipe, frame: MetricFrame, *, seed: int, simulated: bool, progress: Progress
-) -> Trained:
+) -> Trained | Failed:
     def told(what: str, done: int, total: int) -> None:
         progress(f"{recipe.name}: {what}", done, total)
 
@@ -75,7 +81,7 @@ def _one(
             )
     except AwsAutoError as error:
         ws.journal.append("training failed", model=recipe.name, error=str(error))
-        return Trained(name=recipe.name, error=error)
+        return Failed(name=recipe.name, error=error)
     ws.journal.append(
         "trained",
         model=recipe.name,

@@ -10,7 +10,7 @@ import pytest
 
 from aws_auto.errors import ArtifactError, ModelNotFound, NotEnoughData
 from aws_auto.frame import MetricFrame
-from aws_auto.pipeline.train import train
+from aws_auto.pipeline.train import Trained, train
 from aws_auto.results import Decision, ModelVersion, Stage
 
 NOW = datetime(2026, 2, 1, tzinfo=UTC)
@@ -86,7 +86,7 @@ def frame():
 
 def test_a_model_is_registered_promoted_with_its_reason_and_written_down(ws, frame):
     (done,) = train(ws, ["demand-forecaster"], frame, seed=1, simulated=True)
-    assert done.error is None
+    assert isinstance(done, Trained)
     assert done.promoted
     assert done.version.stage is Stage.CHAMPION
     assert done.report.lineage.seed == 1
@@ -102,7 +102,7 @@ def test_one_recipe_that_fails_loses_none_of_the_others(ws, frame):
     assert "hourly_cost" in str(failed.error)
     assert failed.version is None
     assert done.name == "demand-forecaster"
-    assert done.error is None
+    assert isinstance(done, Trained)
     assert [kind for kind, _ in ws.journal.lines] == ["training failed", "trained"]
 
 
@@ -136,7 +136,7 @@ def test_a_champion_that_cannot_be_read_is_written_down_and_does_not_stop_traini
     train(ws, ["demand-forecaster"], frame)
     ws.registry.damaged = True
     (done,) = train(ws, ["demand-forecaster"], frame)
-    assert done.error is None
+    assert isinstance(done, Trained)
     assert done.promoted
     assert [kind for kind, _ in ws.journal.lines] == ["trained", "champion unreadable", "trained"]
 

@@ -1,0 +1,157 @@
+"""Every command has help and an example; every example runs; the written reference is fresh."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from aws_auto.cli.ml import app
+
+ROOT = Path(__file__).parents[2]
+COMMANDS = {c.name or c.callback.__name__: c.callback for c in app.registered_commands}
+
+#: In the order in which a newcomer would run them: each leaves what the next one needs.
+ORDER = (
+    "collect",
+    "deploy-pipeline",
+    "recipes",
+    "train-models",
+    "models",
+    "rollback",
+    "schedules",
+    "monitor",
+    "validate",
+    "serve",
+    "truth",
+)
+
+
+def example(command):
+    found = re.search(r"Example: aws-auto ml (.+)", COMMANDS[command].__doc__)
+    assert found, f"{command} has no example"
+    return shlex.split(found[1])
+
+
+def start(home, words, **options):
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
+    return subprocess.Popen(
+        [sys.executable, "-m", "aws_auto", "ml", *words],
+        cwd=home,
+        env={**kept, "HOME": str(home), "AWS_EC2_METADATA_DISABLED": "true"},
+        text=True,
+        stdin=subprocess.DEVNULL,
+        **options,
+    )
+
+
+def run(home, words):
+    process = start(home, words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    out, err = process.communicate(timeout=300)
+    return process.returncode, out, err
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("newcomer")
+    (folder / "pipeline.yaml").write_text((ROOT / "templates" / "pipelines" / "complete.yaml").read_text())
+    return folder
+
+
+def test_the_order_names_every_command():
+    assert sorted(ORDER) == sorted(COMMANDS)
+
+
+@pytest.mark.parametrize("command", [c for c in ORDER if c not in ("serve", "truth", "rollback")])
+def test_the_example_of_every_command_runs(home, command):
+    code, _, err = run(home, example(command))
+    assert code in ((0, 10) if command == "monitor" else (0,)), err
+
+
+def test_the_example_of_rollback_runs_once_there_is_a_former_champion(home):
+    code, _, err = run(home, ["train-models", "--models", "demand-forecaster"])
+    assert code == 0, err
+    code, _, err = run(home, ["rollback", "demand-forecaster"])
+    assert code in (0, 4), err
+    assert example("rollback")[:2] == ["rollback", "anomaly-detector"]
+
+
+def test_the_examples_of_serve_and_truth_run_one_after_the_other(home):
+    words = example("serve")
+    server = start(home, words, stderr=subprocess.PIPE)
+    url = f"http://127.0.0.1:{words[words.index('--port') + 1]}"
+    try:
+        wait_for(f"{url}/ping", server)
+        rows = [{"resource_id": "web", "timestamp": "2026-01-01T00:00:00Z"}]
+        schema = json.loads(run(home, ["models", "--json"])[1])["versions"]
+        fields = next(v["schema"] for v in schema if v["name"] == words[1])
+        rows[0] |= {f["name"]: f["low"] or 0.0 for f in fields if f["kind"] == "number"}
+        request = urllib.request.Request(
+            f"{url}/invocations",
+            data=json.dumps({"instances": rows}).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            body = json.load(answer)
+    finally:
+        server.terminate()
+        server.communicate(timeout=30)
+    assert len(body["predictions"]) == 1
+    pl.DataFrame({"request_id": [body["request_id"]], "observed": [1.0]}).write_csv(home / "observed.csv")
+    code, _, err = run(home, example("truth"))
+    assert code == 0, err
+    assert "stored 1 observations" in err
+
+
+def wait_for(url, process):
+    for _ in range(150):
+        try:
+            with urllib.request.urlopen(url, timeout=5):
+                return
+        except (urllib.error.URLError, ConnectionError):
+            assert process.poll() is None, process.stderr.read()
+            time.sleep(0.2)
+    raise AssertionError(f"{url} does not answer")
+
+
+def test_the_written_reference_is_fresh():
+    subprocess.run([sys.executable, str(ROOT / "tools" / "cli_reference.py"), "--check"], check=True)
+
+
+def test_the_readme_shows_the_three_commands_of_the_specification():
+    readme = re.sub(r"\\\n\s*", "", (ROOT / "README.md").read_text())
+    deploy = (
+        "aws-auto ml deploy-pipeline --pipeline-type complete"
+        " --ai-features cost-optimization,predictive-scaling,anomaly-detection"
+        " --auto-scaling enabled --monitoring comprehensive"
+    )
+    train = (
+        "aws-auto ml train-models --models cost-optimizer,anomaly-detector"
+        " --data-source cloudwatch --training-schedule weekly"
+    )
+    monitor = "aws-auto ml monitor --dashboard grafana --alerts slack --drift-detection enabled"
+    for line in (deploy, train, monitor):
+        assert line in readme
+
+
+def test_the_python_of_the_readme_runs():
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
+    assert blocks
+    for block in blocks:
+        subprocess.run([sys.executable, "-c", block], check=True)
+
+
+def test_every_link_of_the_documents_leads_somewhere():
+    for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
