@@ -130,3 +130,14 @@ def test_rows_find_their_columns_across_a_gap():
     assert one.metrics == ("latency",)
     assert one.column.tolist() == [0, 1, 2, 6]
     assert one.values[0, [0, 1, 2, 6]].tolist() == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("kind", KINDS_OF_SCORER)
+def test_a_resource_that_appeared_after_the_calibration_is_fitted_in_the_end(kind):
+    late = grid(seed=3).cut(START + 18 * DAY, None)
+    fleet = {"a": grid(seed=1), "late": ResourceGrid("late", 900, late.first, late.metrics, late.values, late.column)}
+    span = (START + 10 * DAY, START + 15 * DAY)
+    fitted = FleetDetector.fit(kind, fleet, until=span[0], calibrate=span, budget=1.0).refitted(fleet)
+    ratio, _, _ = fitted.resources["late"].ratio(fleet["late"])
+    assert np.isfinite(ratio).all()
+    assert (ratio[40:] > 0).any()
