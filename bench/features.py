@@ -193,7 +193,7 @@ def _pandas_lags(data: pd.DataFrame) -> dict[str, Any]:
 def measured(engine: str, source: Path, target: Path, rows: int) -> dict[str, Any]:
     """Run one engine in a process of its own and say what it took."""
     command = [sys.executable, __file__, "--worker", engine, str(source), str(target)]
-    answer = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 - our own script
+    answer = subprocess.run(command, check=True, capture_output=True, text=True)
     took = json.loads(answer.stdout)
     return {"engine": engine, "rows": rows, **took, "rows_per_cpu_second": round(rows / took["cpu_seconds"])}
 

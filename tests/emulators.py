@@ -76,8 +76,8 @@ def _wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
         if process.poll() is not None:
             pytest.fail(f"the emulator ended at once, exit code {process.returncode}")
         try:
-            with urllib.request.urlopen(f"{url}/_ministack/health", timeout=2):  # noqa: S310 - loopback, http
+            with urllib.request.urlopen(f"{url}/_ministack/health", timeout=2):
                 return
         except (urllib.error.URLError, ConnectionError, TimeoutError):
-            time.sleep(0.1)  # noqa: TID251 - waits for a real process
+            time.sleep(0.1)
     pytest.fail(f"the emulator did not answer within {STARTS_WITHIN:.0f} s")

@@ -18,7 +18,8 @@ try:
 except SystemExit:
     pass
 spent = resource.getrusage(resource.RUSAGE_SELF)
-print(json.dumps([len(sys.modules), sorted(set({heavy}) & set(sys.modules)), spent.ru_utime + spent.ru_stime]), file=sys.stderr)
+found = sorted(set({heavy}) & set(sys.modules))
+print(json.dumps([len(sys.modules), found, spent.ru_utime + spent.ru_stime]), file=sys.stderr)
 """
 
 

@@ -155,7 +155,7 @@ def test_requests_and_latency_of_a_real_load_balancer_come_back(emulated_aws):
 
 def test_percentiles_peaks_counts_and_units_come_back_for_every_kind(emulated_aws):
     region = "eu-west-1"
-    now = datetime.now(UTC)  # noqa: TID251 - the emulator lives by the machine's clock
+    now = datetime.now(UTC)
     minute = now.replace(second=0, microsecond=0) - timedelta(hours=1)
     client = clients_of(emulated_aws, region).client("cloudwatch")
     seconds = [i / 1000 for i in range(1, 101)]
@@ -198,7 +198,7 @@ def test_percentiles_peaks_counts_and_units_come_back_for_every_kind(emulated_aw
 
 def test_a_second_run_asks_only_for_what_is_new_and_stores_nothing_twice(emulated_aws):
     region = "eu-central-1"
-    now = datetime.now(UTC).replace(second=0, microsecond=0)  # noqa: TID251 - as above
+    now = datetime.now(UTC).replace(second=0, microsecond=0)
     client = clients_of(emulated_aws, region).client("cloudwatch")
     points = [(now - timedelta(minutes=5 * i), float(i)) for i in range(1, 100)]
     put(client, "AWS/EC2", "CPUUtilization", {"InstanceId": "i-1"}, points)
@@ -216,7 +216,7 @@ def test_a_second_run_asks_only_for_what_is_new_and_stores_nothing_twice(emulate
 
 
 def test_a_dry_run_tells_calls_and_price_and_stores_nothing(emulated_aws):
-    now = datetime.now(UTC)  # noqa: TID251 - as above
+    now = datetime.now(UTC)
     client = clients_of(emulated_aws, "us-west-2").client("cloudwatch")
     put(client, "AWS/EC2", "CPUUtilization", {"InstanceId": "i-1"}, [(now - timedelta(hours=2), 1.0)])
     ws = memory_workspace(SystemClock())

@@ -59,9 +59,9 @@ def server(root, *models):
 
 def call(url, body=None):
     data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(url, data=data, headers={"Content-Type": "application/json"})  # noqa: S310 - our own
+    request = urllib.request.Request(url, data=data, headers={"Content-Type": "application/json"})
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - same
+        with urllib.request.urlopen(request, timeout=10) as answer:
             return answer.status, json.loads(answer.read())
     except urllib.error.HTTPError as refusal:
         with refusal:
@@ -111,7 +111,7 @@ def test_a_server_that_is_killed_loses_at_most_what_was_answered_since_the_last_
         flushed = call(f"{url}/invocations", BODY)[1]["request_id"]
         deadline = time.monotonic() + 30
         while predictions(root).is_empty() and time.monotonic() < deadline:
-            time.sleep(0.1)  # noqa: TID251 - another process flushes by its own clock
+            time.sleep(0.1)
         call(f"{url}/invocations", BODY)
         process.kill()
         process.wait()

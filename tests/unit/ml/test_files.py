@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import io
 import json
-import pickle  # noqa: TID251 - a pickle is made here to see it refused
+import pickle
 import zipfile
 
 import numpy as np

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from aws_auto.ml.anomaly.grid import DAY
 from aws_auto.ml.anomaly.scorers import Scorer, fit_scorer, scorer_of
 from aws_auto.ml.evaluation.metrics import Rhythm, episodes
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
 
-WEEK = 7 * 86_400
+WEEK = 7 * DAY
 #: The share of points that deviate less than the quiet deviation. Rare enough to describe the tail, frequent enough
 #: that the anomalies in the calibration data do not set it: at "once a week" event F1 on the IOPS suite was 0.48, at
 #: 0.99 it is 0.78.
@@ -42,18 +43,17 @@ class ResourceDetector:
 
     @classmethod
     def fit(cls, kind: str, past: ResourceGrid) -> ResourceDetector:
-        """Learn from the past; `calibrated` must follow."""
+        """Learn from the past. Until it is `calibrated` nothing is unusual: the quiet deviation is infinite."""
         scorer = fit_scorer(kind, past)
         channels = 2 if past.values.size == 0 else len(scorer.judge(past.cut(None, int(past.first) + 1)).scale)
-        return cls(past.period, past.metrics, scorer, np.full((channels, len(past.metrics)), LEAST_QUIET))
+        return cls(past.period, past.metrics, scorer, np.full((channels, len(past.metrics)), np.inf))
 
     def calibrated(self, grid: ResourceGrid, start: int) -> ResourceDetector:
         """The same with the quiet deviations of the columns from ``start`` on, which it was not fitted on."""
         deviation = self.scorer.judge(grid).deviation(grid.values)[:, :, grid.times >= start]
-        quiet = np.full(self.quiet.shape, LEAST_QUIET)
-        if deviation.shape[2]:
-            quiet = np.maximum(np.quantile(deviation, QUIET, axis=2), LEAST_QUIET)
-        return replace(self, quiet=quiet)
+        if not deviation.shape[2]:
+            return self
+        return replace(self, quiet=np.maximum(np.quantile(deviation, QUIET, axis=2), LEAST_QUIET))
 
     def ratio(self, grid: ResourceGrid) -> tuple[Floats, Ints, Judged]:
         """Largest deviation in units of the quiet one by column, its flat (channel, metric) place, and the detail."""
@@ -109,8 +109,10 @@ class FleetDetector:
         start, end = calibrate
         resources, ratios = {}, []
         for name, grid in fleet.items():
-            known = grid.cut(None, end)
-            one = ResourceDetector.fit(kind, grid.cut(None, until)).calibrated(known, start)
+            known, past = grid.cut(None, end), grid.cut(None, until)
+            one = ResourceDetector.fit(kind, past)
+            if past.values.shape[1] >= past.points(DAY):
+                one = one.calibrated(known, start)
             resources[name] = one
             ratio = one.ratio(known)[0]
             late = known.times >= start
@@ -125,7 +127,7 @@ class FleetDetector:
         resources = {}
         for name, one in self.resources.items():
             new = ResourceDetector.fit(self.kind, fleet[name]).calibrated(fleet[name], fleet[name].first)
-            resources[name] = replace(new, quiet=np.maximum(one.quiet, new.quiet))
+            resources[name] = replace(new, quiet=np.where(np.isfinite(one.quiet), one.quiet, new.quiet))
         return replace(self, resources=resources)
 
     def alarms(self, grid: ResourceGrid, start: int) -> Floats:

@@ -56,7 +56,7 @@ def test_an_unknown_kind_of_scorer_is_refused():
 def test_a_constant_or_empty_metric_raises_no_alarm_and_no_error(kind):
     whole = grid()
     nothing = whole.replaced(np.stack([np.full_like(whole.values[0], np.nan), whole.values[1]]))
-    ratio, _, _ = ResourceDetector.fit(kind, nothing).ratio(nothing)
+    ratio, _, _ = ResourceDetector.fit(kind, nothing).calibrated(nothing, nothing.first).ratio(nothing)
     assert (ratio < 0.5).all()
 
 
