@@ -10,7 +10,7 @@ import pytest
 
 from aws_auto.errors import ArtifactError, ModelNotFound, NotEnoughData
 from aws_auto.frame import MetricFrame
-from aws_auto.pipeline.train import Trained, train
+from aws_auto.pipeline.train import Failed, Trained, train
 from aws_auto.results import Decision, ModelVersion, Stage
 
 NOW = datetime(2026, 2, 1, tzinfo=UTC)
