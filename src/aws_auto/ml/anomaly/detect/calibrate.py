@@ -1,0 +1,179 @@
+"""One scale for all detectors and all series: how far a score lies in the tail of its own past.
+
+A member's raw score is only comparable with its own history. Log scores are kept in a decaying histogram (soft
+bins, so that quantiles move smoothly); from two of its quantiles follows a Pareto tail, and a new score becomes
+
+    surprise = -log10 P(score as high or higher) = -log10(1 - low) + slope * (log score - q_low) / (q_high - q_low)
+
+which is 3 for "once in a thousand points", if the tail goes on as between the two quantiles. Points above `TRIM`
+count a tenth: an episode must not hide the next one, and a new normal must still be learned.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+#: Log scores from exp(-7) to exp(7) in bins of 0.1; raw scores are in robust deviations of the series.
+LOWEST, HIGHEST, BINS = -7.0, 7.0, 141
+PER_BIN = (HIGHEST - LOWEST) / (BINS - 1)
+#: Deviations below this are as good as none, in robust deviations of the series.
+NOTHING = 0.02
+TRIM, TRIMMED_WEIGHT = 3.5, 0.1
+FLOOR, CEILING = -3.0, 12.0
+
+
+@dataclass(frozen=True)
+class Tail:
+    """Which quantiles stand for the tail, and how little its width may be.
+
+    Attributes:
+        low: lower quantile.
+        high: upper quantile.
+        prior: width (difference of log scores) that a short history is drawn to.
+        weight: how many points the prior counts.
+        least: smallest width.
+    """
+
+    low: float
+    high: float
+    prior: float
+    weight: float
+    least: float
+
+    @property
+    def base(self) -> float:
+        """Surprise at the lower quantile."""
+        return -float(np.log10(1 - self.low))
+
+    @property
+    def slope(self) -> float:
+        """Surprise from the lower to the upper quantile."""
+        return float(np.log10((1 - self.low) / (1 - self.high)))
+
+
+@dataclass
+class Calibrator:
+    """Decaying histograms of the log scores of several members.
+
+    Attributes:
+        tail: the quantiles.
+        memory: points after which a score's weight has fallen to 1/e.
+        block: slots between two refreshes of the quantiles; they fall on multiples of it.
+        past: histograms of whole blocks, shape ``(members, BINS)``.
+        present: histogram of the block that is not yet whole.
+        start: log score at the lower quantile, shape ``(members,)``.
+        width: log distance of the quantiles, shape ``(members,)``.
+    """
+
+    tail: Tail
+    memory: float
+    block: int
+    past: Floats
+    present: Floats
+    start: Floats
+    width: Floats
+
+    @classmethod
+    def fit(cls, raw: Floats, seen: Floats, *, tail: Tail, memory: float, block: int) -> Calibrator:
+        """Learn from the raw scores of a training part, shape ``(members, slots)``; ``seen`` weighs the slots."""
+        members, n = raw.shape
+        empty = np.zeros((members, BINS))
+        self = cls(tail, memory, block, empty, empty.copy(), np.zeros(members), np.ones(members))
+        log = np.log(raw + NOTHING)
+        age = np.exp(-(n - 1 - np.arange(n)) / memory) * seen
+        self.past = histogram(log, np.broadcast_to(age, log.shape))
+        self._refresh()
+        for _ in range(2):
+            odd = self._surprise(log) > TRIM
+            self.past = histogram(log, age * np.where(odd, TRIMMED_WEIGHT, 1.0))
+            self._refresh()
+        return self
+
+    def copy(self) -> Calibrator:
+        """An independent twin."""
+        return Calibrator(
+            self.tail, self.memory, self.block, self.past.copy(), self.present.copy(), self.start, self.width
+        )
+
+    def judge(self, raw: Floats) -> Floats:
+        """Surprise of raw scores by what is known now, without learning from them."""
+        return np.clip(self._surprise(np.log(raw + NOTHING)), FLOOR, CEILING)
+
+    def raw_at(self, member: int, surprise: float) -> float:
+        """The raw score of a member that would be this surprising now."""
+        t = self.tail
+        log = self.start[member] + (surprise - t.base) / t.slope * self.width[member]
+        return max(float(np.exp(log)) - NOTHING, 0.0)
+
+    def advance(self, raw: Floats, seen: Floats, first: int) -> tuple[Floats, Floats]:
+        """Surprise of new slots, each by the past before its block; then learn from them.
+
+        Args:
+            raw: shape ``(members, slots)``.
+            seen: 1 where a slot holds a point, else 0.
+            first: index of the first slot.
+
+        Returns:
+            Surprise, and ``(2, members, slots)``: start and width that judged each slot.
+        """
+        log = np.log(raw + NOTHING)
+        n = log.shape[1]
+        out = np.empty_like(log)
+        known = np.empty((2, *log.shape))
+        at = 0
+        while at < n:
+            end = min(n, at + self.block - (first + at) % self.block)
+            now = self._surprise(log[:, at:end])
+            out[:, at:end] = now
+            known[0, :, at:end], known[1, :, at:end] = self.start[:, None], self.width[:, None]
+            weight = np.where(now > TRIM, TRIMMED_WEIGHT, 1.0) * seen[at:end]
+            self.present += histogram(log[:, at:end], weight)
+            if (first + end) % self.block == 0:
+                self.past = self.past * np.exp(-self.block / self.memory) + self.present
+                self.present = np.zeros_like(self.present)
+                self._refresh()
+            at = end
+        return np.clip(out, FLOOR, CEILING), known
+
+    def _surprise(self, log: Floats) -> Floats:
+        t = self.tail
+        return np.asarray(t.base + t.slope * (log - self.start[:, None]) / self.width[:, None])
+
+    def _refresh(self) -> None:
+        t = self.tail
+        total = np.cumsum(self.past, axis=1)
+        low, high = quantile(total, t.low), quantile(total, t.high)
+        n = total[:, -1]
+        self.start = low
+        self.width = np.maximum((n * (high - low) + t.weight * t.prior) / (n + t.weight), t.least)
+
+
+def histogram(log: Floats, weight: Floats) -> Floats:
+    """Weighted histogram of each row, each value shared between its two nearest bins."""
+    rows = len(log)
+    place = np.clip((log - LOWEST) / PER_BIN, 0, BINS - 1.001)
+    bin_ = place.astype(np.int64)
+    share = place - bin_
+    flat = (bin_ + (np.arange(rows) * BINS)[:, None]).ravel()
+    upper = (weight * share).ravel()
+    size = rows * BINS
+    total = np.bincount(flat, (weight * np.ones_like(share)).ravel() - upper, size)
+    return np.asarray(total + np.bincount(flat + 1, upper, size)[:size]).reshape(rows, BINS)
+
+
+def quantile(total: Floats, q: float) -> Floats:
+    """Value at ``q`` of cumulative histograms of shape ``(rows, BINS)``."""
+    wanted = q * total[:, -1]
+    k = np.minimum((total < wanted[:, None]).sum(axis=1), BINS - 1)
+    row = np.arange(len(total))
+    below = np.where(k > 0, total[row, np.maximum(k - 1, 0)], 0.0)
+    share = (wanted - below) / np.maximum(total[row, k] - below, 1e-12)
+    return np.asarray((k - 1 + share) * PER_BIN + LOWEST)

@@ -1,0 +1,274 @@
+"""One series, judged point by point: fitted on its past, then advanced by whatever arrives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from aws_auto.ml.anomaly.detect import pack
+from aws_auto.ml.anomaly.detect.calibrate import NOTHING, Calibrator, Tail
+from aws_auto.ml.anomaly.detect.clock import DAY, Clock
+from aws_auto.ml.anomaly.detect.members import Members
+from aws_auto.ml.anomaly.detect.profile import Profile, choose
+from aws_auto.ml.anomaly.detect.season import Season
+from aws_auto.ml.anomaly.detect.view import PAST, WIDEST, View
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    Floats = NDArray[np.float64]
+    Ints = NDArray[np.int64]
+
+#: Fewer values than this say nothing: such a detector judges no point.
+LEAST = 16
+#: The band holds all but one in a thousand points, by the series' own past.
+BAND = 3.0
+#: Highest training scores that are kept for a threshold.
+PEAKS = 64
+HOUR = 3600.0
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What was found, one row per point in the order given. NaN where a point was not judged (missing, late).
+
+    Attributes:
+        score: mean surprise of the members: about ``-log10`` of the share of such points in the series' own past.
+            Comparable between series and over time.
+        expected: value that the past made likely, in the unit of the series.
+        low: lower end of the band that holds all but one in a thousand points.
+        high: upper end.
+        driver: row of `members` that was most surprised, -1 where not judged.
+        members: names of the members.
+    """
+
+    score: Floats
+    expected: Floats
+    low: Floats
+    high: Floats
+    driver: Ints
+    members: tuple[str, ...]
+
+    @property
+    def judged(self) -> NDArray[np.bool_]:
+        """Where a point was judged."""
+        return np.isfinite(self.score)
+
+
+@dataclass
+class State:
+    """Everything that a detector has learned and remembers. Arrays and numbers only."""
+
+    clock: Clock
+    season: Season
+    members: Members
+    calibrator: Calibrator
+    z: Floats
+    center: float
+    scale: float
+    peaks: Floats
+    weeks: float
+    newest: Floats = field(default_factory=lambda: np.r_[np.full(4, np.nan), -1.0])
+
+    @classmethod
+    def empty(cls, profile: Profile, clock: Clock, block: int) -> State:
+        """A state that has learned nothing."""
+        raw = np.zeros((len(profile.weights) + 1, 1))
+        return cls(
+            clock,
+            Season.of(clock.per_day),
+            Members.of(tuple(profile.weights), clock.per_day),
+            Calibrator.fit(raw, np.zeros(1), tail=profile.tail, memory=profile.memory, block=block),
+            z=np.zeros(PAST),
+            center=0.0,
+            scale=1.0,
+            peaks=np.zeros(0),
+            weeks=0.0,
+        )
+
+    def copy(self) -> State:
+        """An independent twin."""
+        return State(
+            replace(self.clock),
+            self.season.copy(),
+            self.members.copy(),
+            self.calibrator.copy(),
+            self.z,
+            self.center,
+            self.scale,
+            self.peaks,
+            self.weeks,
+            self.newest,
+        )
+
+
+@dataclass(frozen=True)
+class Detector:
+    """A fitted detector. Never changes: `advance` gives the one that has seen more.
+
+    Attributes:
+        profile: which members, and why.
+        ready: False when the training part had too few values; then no point is judged.
+    """
+
+    profile: Profile
+    state: State
+    ready: bool = True
+
+    @classmethod
+    def fit(cls, times: ArrayLike, values: ArrayLike, *, profile: Profile | None = None) -> Detector:
+        """Learn what is usual from a training part, without labels.
+
+        Nothing is random: the same points give the same detector.
+
+        Args:
+            times: unix seconds, in order of arrival.
+            values: NaN where missing.
+            profile: members and weights; chosen from the length and the sampling period when None.
+        """
+        t, v = np.asarray(times, float), np.asarray(values, float)
+        clock = Clock.of(t, v)
+        profile = profile or choose(clock.step, int(np.isfinite(v).sum()))
+        slots = clock.arrive(t, v)
+        block = max(16, min(60, clock.per_day // 24))
+        if int(slots.seen.sum()) < LEAST:
+            return cls(profile, State.empty(profile, clock, block), ready=False)
+        season = Season.of(clock.per_day)
+        members = Members.of(tuple(profile.weights), clock.per_day)
+        center, scale = center_and_scale(slots.values[slots.seen])
+        z = np.clip((slots.values - center) / scale, -WIDEST, WIDEST)
+        seen = slots.seen.astype(float)
+        view = View(np.r_[np.full(PAST, z[0]), z], seen, 0, clock.per_day, *season.advance(z, seen, 0))
+        members.fit(view)
+        raw, _ = members.advance(view, learn=False)
+        calibrator = Calibrator.fit(raw, seen, tail=profile.tail, memory=profile.memory, block=block)
+        score = _mean(calibrator.judge(raw), profile)[slots.seen]
+        peaks = episode_peaks(np.flatnonzero(slots.seen).astype(np.float64) * clock.step, score, clock.step)
+        weeks = len(z) * clock.step / (7 * DAY)
+        state = State(clock, season, members, calibrator, view.z[-PAST:], center, scale, peaks, weeks)
+        return cls(profile, state)
+
+    def score(self, times: ArrayLike, values: ArrayLike) -> Scores:
+        """Judge points, each by what came before it."""
+        return self.advance(times, values)[0]
+
+    def advance(self, times: ArrayLike, values: ArrayLike) -> tuple[Scores, Detector]:
+        """Judge points and learn from them: one point, or a month of them, with the same scores.
+
+        Args:
+            times: unix seconds, in order of arrival.
+            values: NaN where missing.
+        """
+        t, v = np.asarray(times, float), np.asarray(values, float)
+        if not self.ready:
+            nothing = np.full(len(t), np.nan)
+            return Scores(nothing, nothing, nothing, nothing, np.full(len(t), -1), tuple(self.profile.weights)), self
+        state = self.state.copy()
+        first = state.clock.next
+        slots = state.clock.arrive(t, v)
+        rows = np.empty((5, len(slots.values)))
+        if len(slots.values):
+            rows = self._judge(state, slots.values, slots.seen.astype(float), first)
+        found = np.c_[np.full((5, 1), np.nan), state.newest, rows]
+        found[4, 0] = -1
+        state.newest = found[:, -1].copy()
+        at = found[:, slots.point + 2]
+        scores = Scores(at[0], at[1], at[2], at[3], at[4].astype(np.int64), tuple(self.profile.weights))
+        return scores, replace(self, state=state)
+
+    def threshold(self, per_week: float = 1.0) -> float:
+        """The score that training reached in at most ``per_week`` episodes a week, counted as if all were false.
+
+        Beyond the most extreme episode of training the tail is taken to go on, ten times rarer for each 1 of score.
+        """
+        allowed = per_week * self.state.weeks
+        peaks = self.state.peaks
+        if not len(peaks):
+            return BAND
+        if allowed < 1:
+            return float(peaks[0] - np.log10(max(allowed, 1e-6)))
+        # Just above the first episode that is too many.
+        return float(np.nextafter(peaks[min(int(allowed), len(peaks) - 1)], np.inf))
+
+    def to_bytes(self) -> bytes:
+        """Everything, without pickle: tens of kilobytes."""
+        tail = self.profile.tail
+        settings = {
+            "name": self.profile.name,
+            "weights": list(self.profile.weights.items()),
+            "tail": [tail.low, tail.high, tail.prior, tail.weight, tail.least],
+            "memory": self.profile.memory,
+            "block": self.state.calibrator.block,
+            "per_day": self.state.clock.per_day,
+            "ready": self.ready,
+        }
+        return pack.dump(settings, self.state)
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> Detector:
+        """The detector that `to_bytes` wrote.
+
+        Raises:
+            ArtifactError: the bytes are damaged or of another format.
+        """
+        settings, values = pack.load(content)
+        weights: dict[str, float] = dict(settings["weights"])
+        profile = Profile(settings["name"], weights, Tail(*settings["tail"]), settings["memory"])
+        clock = Clock(0.0, DAY / settings["per_day"], rhythmic=True, counter=False)
+        state = State.empty(profile, clock, settings["block"])
+        pack.restore(state, values)
+        return cls(profile, state, ready=settings["ready"])
+
+    def _judge(self, state: State, values: Floats, seen: Floats, first: int) -> Floats:
+        """Score, expected, low, high and driver of new slots. Changes ``state``."""
+        z = np.clip((values - state.center) / state.scale, -WIDEST, WIDEST)
+        season = state.season.advance(z, seen, first)
+        view = View(np.r_[state.z, z], seen, first, state.clock.per_day, *season)
+        raw, expected = state.members.advance(view, learn=True)
+        surprise, known = state.calibrator.advance(raw, seen, first)
+        state.z = view.z[-PAST:]
+        tail = self.profile.tail
+        log = known[0, -1] + (BAND - tail.base) / tail.slope * known[1, -1]
+        half = np.maximum(np.exp(log) - NOTHING, 0) * state.scale
+        middle = expected * state.scale + state.center
+        return np.stack(
+            [
+                _mean(surprise, self.profile),
+                middle,
+                middle - half,
+                middle + half,
+                surprise[:-1].argmax(axis=0).astype(float),
+            ]
+        )
+
+
+def _mean(surprise: Floats, profile: Profile) -> Floats:
+    weights = np.array(list(profile.weights.values()), float)
+    mean: Floats = weights @ surprise[:-1] / weights.sum()
+    return mean
+
+
+def center_and_scale(values: Floats) -> tuple[float, float]:
+    """Median and robust deviation; a thousandth of the level for a constant, so that no step is infinite."""
+    center = float(np.median(values))
+    for low, high, normal in ((25, 75, 1.349), (5, 95, 3.29)):
+        scale = float(np.subtract(*np.percentile(values, [high, low]))) / normal
+        if scale > 0:
+            return center, scale
+    spread = float(values.std())
+    return center, spread if spread > 0 else max(abs(center), 1.0) * 1e-3
+
+
+def episode_peaks(times: Floats, score: Floats, step: float) -> Floats:
+    """Highest scores of separate episodes (an hour or three points apart), highest first, at most `PEAKS`."""
+    cool = max(HOUR, 3 * step)
+    order = np.argsort(-score, kind="stable")
+    taken: list[int] = []
+    for at in order[: 40 * PEAKS]:
+        if all(abs(times[at] - times[other]) > cool for other in taken):
+            taken.append(int(at))
+            if len(taken) == PEAKS:
+                break
+    return np.asarray(score[taken])

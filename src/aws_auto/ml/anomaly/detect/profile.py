@@ -1,0 +1,80 @@
+"""Which members judge a series, how much each says, and how their tails are read.
+
+Chosen from the length of the history and the sampling period alone: they say how much a tail can be trusted and which
+shapes matter, and need no labels.
+
+Where the figures come from: the members, weights and quantiles were set on the development halves of AIOps 2018 (19
+series), WSD (34), Microsoft cloud monitoring (32) and the CloudWatch and known-cause files of NAB (12), by event F1
+with one cross-validated threshold a suite (``bench/anomaly.py`` prints them). They are choices among a few dozen round
+figures, not a fit; NAB has too few events to choose on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from aws_auto.ml.anomaly.detect.calibrate import Tail
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+#: Names of all members that can be weighed, in the order of their rows.
+MEMBERS = (
+    "shape",
+    "neighbours",
+    "seasonal",
+    "median",
+    "long_median",
+    "level",
+    "residual",
+    "reconstruction",
+    "slow_shape",
+)
+#: With this many points, the middle of the past says enough about the tail, and frequent incidents cannot hide it.
+LONG = 3000
+HOURLY = 3600.0
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A choice.
+
+    Attributes:
+        name: for reports.
+        weights: member to weight; members without one are not computed.
+        tail: quantiles of the calibration.
+        memory: points that the calibration remembers.
+    """
+
+    name: str
+    weights: Mapping[str, float]
+    tail: Tail
+    memory: float = 4000.0
+
+
+#: Two weeks of 5-minute points and more: the shape of the last minutes decides.
+DENSE = Profile(
+    "dense",
+    {"shape": 4.0, "neighbours": 1.0, "seasonal": 1.0},
+    Tail(low=0.5, high=0.9, prior=0.5, weight=300, least=0.5),
+)
+#: Hours and days: far from the usual value at this time, and from the last hours.
+HOURS = Profile(
+    "hours",
+    {"shape": 1.0, "seasonal": 1.0, "median": 1.0, "long_median": 1.0},
+    Tail(low=0.9, high=0.99, prior=0.8, weight=300, least=0.3),
+)
+#: Little history of frequent points: never seen before, or away from the usual level for long.
+FRESH = Profile(
+    "fresh",
+    {"shape": 1.0, "neighbours": 1.0, "level": 1.0},
+    Tail(low=0.9, high=0.99, prior=0.8, weight=300, least=0.3),
+)
+
+
+def choose(step: float, points: int) -> Profile:
+    """The profile for a sampling period in seconds and a number of training points."""
+    if points >= LONG:
+        return DENSE
+    return HOURS if step >= HOURLY else FRESH

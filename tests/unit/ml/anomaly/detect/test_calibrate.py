@@ -1,0 +1,67 @@
+import numpy as np
+import pytest
+
+from aws_auto.ml.anomaly.detect.calibrate import BINS, Calibrator, Tail, histogram, quantile
+
+TAIL = Tail(low=0.9, high=0.99, prior=0.8, weight=0, least=0.05)
+
+
+def fitted(raw, memory=1e9):
+    return Calibrator.fit(raw[None], np.ones(len(raw)), tail=TAIL, memory=memory, block=16)
+
+
+def test_quantiles_of_a_histogram_are_close_to_those_of_the_values():
+    log = np.random.default_rng(0).normal(0, 1, 20_000)
+    total = np.cumsum(histogram(log[None], np.ones((1, len(log)))), axis=1)
+    for q in (0.5, 0.9, 0.99):
+        assert quantile(total, q)[0] == pytest.approx(np.quantile(log, q), abs=0.06)
+
+
+def test_a_histogram_keeps_all_weight_even_outside_its_range():
+    assert histogram(np.array([[-99.0, 99.0, 0.0]]), np.ones((1, 3))).sum() == pytest.approx(3)
+    assert histogram(np.zeros((2, 3)), np.ones((2, 3))).shape == (2, BINS)
+
+
+def test_surprise_of_a_pareto_tail_is_its_probability():
+    rng = np.random.default_rng(1)
+    calibrator = fitted(rng.pareto(2.0, 50_000) + 1)
+    for tail_probability in (1e-2, 1e-3, 1e-4):
+        raw = tail_probability ** (-1 / 2.0)
+        assert calibrator.judge(np.array([[raw]]))[0, 0] == pytest.approx(-np.log10(tail_probability), abs=0.35)
+
+
+def test_a_scale_of_its_own_makes_series_comparable():
+    raw = np.random.default_rng(2).exponential(1, 5000)
+    small, large = fitted(raw), fitted(raw * 20)
+    assert small.judge(np.array([[10.0]]))[0, 0] == pytest.approx(large.judge(np.array([[200.0]]))[0, 0], abs=0.15)
+
+
+def test_frequent_incidents_do_not_hide_the_next():
+    rng = np.random.default_rng(3)
+    calm = rng.exponential(1, 6000)
+    troubled = calm.copy()
+    troubled[::300] = 60
+    assert fitted(troubled).judge(np.array([[60.0]]))[0, 0] > 3
+
+
+def test_a_new_normal_is_learned():
+    rng = np.random.default_rng(4)
+    calibrator = fitted(rng.exponential(1, 4000), memory=1000)
+    first, _ = calibrator.advance(rng.exponential(1, (1, 5000)) * 20, np.ones(5000), 4000)
+    assert np.median(first[0, :200]) > 1.5
+    assert np.median(first[0, -200:]) < 1
+
+
+def test_raw_at_is_the_inverse_of_judge():
+    calibrator = fitted(np.random.default_rng(5).exponential(1, 3000))
+    raw = calibrator.raw_at(0, 3.0)
+    assert calibrator.judge(np.array([[raw]]))[0, 0] == pytest.approx(3.0)
+
+
+def test_blocks_are_the_same_however_slots_arrive():
+    rng = np.random.default_rng(6)
+    raw, new = rng.exponential(1, 1000), rng.exponential(1, (1, 200))
+    whole, _ = fitted(raw).advance(new, np.ones(200), 1000)
+    single = fitted(raw)
+    parts = [single.advance(new[:, i : i + 1], np.ones(1), 1000 + i)[0] for i in range(200)]
+    assert np.concatenate(parts, axis=1) == pytest.approx(whole, abs=1e-12)
