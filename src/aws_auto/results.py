@@ -59,12 +59,16 @@ class BackTest:
 
 @dataclass(frozen=True, kw_only=True)
 class Calibration:
-    """What was promised against what happened on held-back data, for example 80 % intervals that held 78 %."""
+    """What was promised against what happened on held-back data, for example 80 % intervals that held 78 %.
+
+    ``unit`` is ``share`` (shown in percent), or the unit of both figures.
+    """
 
     what: str
     nominal: float
     observed: float
     n: int
+    unit: str = "share"
 
 
 @dataclass(frozen=True, kw_only=True)

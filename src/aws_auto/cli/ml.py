@@ -298,6 +298,7 @@ def monitor(
     from aws_auto.cli import monitoring
     from aws_auto.errors import EXIT_DRIFT
 
+    monitoring.known(options.words(alerts), dashboard)
     ws = _open(workspace, target)
     span = options.window(window, ws.clock.now())
     _collect(ws, data_source or [], path, span, region, dry_run=False)

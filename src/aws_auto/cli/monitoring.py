@@ -16,12 +16,25 @@ if TYPE_CHECKING:
     from aws_auto.config.monitoring import ModelMonitoring
     from aws_auto.pipeline.monitor import MonitorReport
     from aws_auto.pipeline.ports import Window, Workspace
-    from aws_auto.pipeline.web.slack import Slack
 
 #: Rules of the specification, used when no configuration is given.
 TEMPLATE = "pipelines/complete"
 CHANNELS = ("slack",)
 VARIABLES = {"slack": "AWS_AUTO_SLACK_WEBHOOK"}
+
+
+def known(channels: list[str], dashboard: str | None) -> None:
+    """Refuse names that cannot be told, before anything is judged.
+
+    Raises:
+        UsageError: no such channel or dashboard.
+    """
+    for name in channels:
+        if name not in CHANNELS:
+            known = ", ".join(CHANNELS)
+            raise UsageError(f"{name!r} is no channel that can be told yet; there: {known}", where="--alerts")
+    if dashboard not in (None, "grafana"):
+        raise UsageError(f"{dashboard!r} is no dashboard; there: grafana", where="--dashboard")
 
 
 def check(ws: Workspace, models: list[str], span: Window, *, config: list[Path] | None, drift: bool) -> MonitorReport:
@@ -115,12 +128,13 @@ def tell(ws: Workspace, found: MonitorReport, *, channels: list[str], dashboard:
     """Send alerts and publish the dashboard; a channel that is not configured is said, one that fails is an error.
 
     Raises:
-        UsageError: no such channel or dashboard.
         DeliveryError: a configured channel or dashboard server refused; everything else was still done.
     """
     failures: list[AwsAutoError] = []
+    from aws_auto.pipeline.web.slack import Slack
+
     for name in channels:
-        notifier = _notifier(name, ws)
+        notifier = Slack.from_environment(os.environ, clock=ws.clock)
         if not notifier.configured:
             render.talk(f"{name}: nobody is told, {VARIABLES[name]} is not set")
             continue
@@ -132,30 +146,19 @@ def tell(ws: Workspace, found: MonitorReport, *, channels: list[str], dashboard:
         render.talk(f"{name}: {len(found.alerts)} alerts to tell" if found.alerts else f"{name}: nothing to tell")
     if dashboard is not None:
         try:
-            _publish(ws, found, dashboard)
+            _publish(ws, found)
         except DeliveryError as error:
             failures.append(error)
     if failures:
         raise failures[0]
 
 
-def _notifier(name: str, ws: Workspace) -> Slack:
-    from aws_auto.pipeline.web.slack import Slack
-
-    if name != "slack":
-        known = ", ".join(CHANNELS)
-        raise UsageError(f"{name!r} is no channel that can be told yet; there: {known}", where="--alerts")
-    return Slack.from_environment(os.environ, clock=ws.clock)
-
-
-def _publish(ws: Workspace, found: MonitorReport, name: str) -> None:
+def _publish(ws: Workspace, found: MonitorReport) -> None:
     """Write the dashboard's JSON, and send it to the server when one is configured."""
     import json
 
     from aws_auto.pipeline.web.grafana import Grafana, dashboard
 
-    if name != "grafana":
-        raise UsageError(f"{name!r} is no dashboard; there: grafana", where="--dashboard")
     body = dashboard([m.model for m in found.models], readings={m.model: m.readings for m in found.models})
     path = render.write(ws.root / "dashboards" / "grafana.json", json.dumps(body, indent=2))
     render.talk(f"dashboard: {path}")

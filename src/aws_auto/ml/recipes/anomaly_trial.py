@@ -161,9 +161,14 @@ def _false_alarms(
     said = []
     for name, detector in contenders.items():
         found = sum(len(episodes(detector.alarms(g, start), Rhythm(g.period))) for g in held.values())
-        label = "alarm episodes per resource and week, unaltered held-back data"
         said.append(
-            Calibration(what=f"{label}: {name}", nominal=budget, observed=float(found / max(weeks, 1e-9)), n=len(held))
+            Calibration(
+                what=f"alarm episodes on unaltered held-back data: {name}",
+                nominal=budget,
+                observed=float(found / max(weeks, 1e-9)),
+                n=len(held),
+                unit="per resource and week",
+            )
         )
     return tuple(said), float(weeks)
 
@@ -187,6 +192,7 @@ def _example(held: Mapping[str, ResourceGrid], detector: FleetDetector) -> Chart
         quantiles=np.stack([expected - width, expected, expected + width], axis=1),
         y_title=one.metrics[metric],
         note="the band is where no alarm is raised",
+        name="expected, with the range that raises no alarm",
     )
 
 

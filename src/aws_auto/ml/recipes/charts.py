@@ -31,17 +31,18 @@ def band(
     quantiles: Floats,
     y_title: str,
     note: str,
+    name: str = "forecast with 80 % interval",
 ) -> Chart:
-    """Held-back truth, and the forecast with its interval; ``quantiles`` has low, middle, high in its last axis."""
+    """Held-back truth, and what was expected (``name``) with its band; the last axis is low, middle, high."""
     x = tuple(times)
     return Chart(
         title=title,
-        x_title="time (UTC)",
+        x_title="time",
         y_title=y_title,
         note=note,
         lines=(
             Line(
-                name="forecast with 80 % interval",
+                name=name,
                 x=x,
                 y=numbers(quantiles[:, 1]),
                 low=numbers(quantiles[:, 0]),
@@ -57,7 +58,7 @@ def daily(title: str, *, days: Sequence[object], losses: Mapping[str, Floats], y
     x = tuple(days)
     return Chart(
         title=title,
-        x_title="held-back day (UTC)",
+        x_title="held-back day",
         y_title=y_title,
         lines=tuple(Line(name=name, x=x, y=numbers(values)) for name, values in losses.items()),
         note="lower is better",

@@ -8,7 +8,7 @@ import numpy as np
 
 from aws_auto.errors import NotEnoughData
 from aws_auto.ml.evaluation import metrics
-from aws_auto.ml.evaluation.backtest import Contest, judge, rolling_origins
+from aws_auto.ml.evaluation.backtest import Contest, judge, plain_loss, rolling_origins
 from aws_auto.ml.forecast import panel as panels
 from aws_auto.ml.forecast.grid import HOUR_US
 from aws_auto.ml.forecast.panel import LEVELS, Rule
@@ -17,8 +17,6 @@ from aws_auto.results import Quality
 
 if TYPE_CHECKING:
     from datetime import datetime
-
-    from numpy.typing import NDArray
 
     from aws_auto.frame import MetricFrame
     from aws_auto.ml.recipes.panel import PanelPredictor
@@ -65,14 +63,9 @@ def quality(predictor: PanelPredictor, frame: MetricFrame, *, since: datetime, w
         unit_of_n="resources",
         ours=parts.pop("ours"),
         baselines=parts,
-        statistic=_mean,
+        statistic=plain_loss,
     )
     median = answers["ours"][..., 1]
     total = float(np.abs(test.truth[judged]).sum())
     missed = float(np.abs(test.truth[judged] - median[judged]).sum())
     return Quality(backtest=judge(contest, seed=0), accuracy=1 - missed / total if total else None)
-
-
-def _mean(parts: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Mean loss of summed rows ``(sum of losses, number of points)``."""
-    return np.asarray(parts[..., 0] / np.maximum(parts[..., 1], 1.0))

@@ -105,7 +105,7 @@ def _model(name: str, body: Mapping[str, Any]) -> Section:
     blocks: list[Block] = [_decided(body)]
     blocks += [part for part in (_forest(body["backtests"]),) if part]
     if body["calibration"]:
-        rows = [(c["what"], f"{c['nominal']:.1%}", f"{c['observed']:.1%}", c["n"]) for c in body["calibration"]]
+        rows = [(c["what"], _promise(c, "nominal"), _promise(c, "observed"), c["n"]) for c in body["calibration"]]
         title = "What was promised against what happened on held-back data"
         blocks.append(Table(columns=("what", "promised", "happened", "n"), rows=rows, title=title))
     blocks += [_chart(chart) for chart in body["charts"]]
@@ -125,6 +125,10 @@ def _model(name: str, body: Mapping[str, Any]) -> Section:
         )
     )
     return Section(title=name, blocks=tuple(blocks))
+
+
+def _promise(said: Mapping[str, Any], name: str) -> str:
+    return f"{said[name]:.1%}" if said["unit"] == "share" else f"{number(said[name])} {said['unit']}"
 
 
 def _forest(tests: Sequence[Mapping[str, Any]]) -> Figure | None:
