@@ -59,6 +59,12 @@ class Tail:
         return float(np.log10((1 - self.low) / (1 - self.high)))
 
 
+#: The tail of a member that is silent for nine points of ten (a value that rarely moves) lies further out. It rests on
+#: a handful of points, so a step in it counts half.
+FLAT = Tail(low=0.9, high=0.999, prior=0.8, weight=300, least=0.3)
+FLAT_UNIT = 2.0
+
+
 @dataclass
 class Calibrator:
     """Decaying histograms of the log scores of several members.
@@ -69,8 +75,8 @@ class Calibrator:
         block: slots between two refreshes of the quantiles; they fall on multiples of it.
         past: histograms of whole blocks, shape ``(members, BINS)``.
         present: histogram of the block that is not yet whole.
-        start: log score at the lower quantile, shape ``(members,)``.
-        width: log distance of the quantiles, shape ``(members,)``.
+        start: log score without surprise, shape ``(members,)``.
+        unit: log distance to a ten times rarer score, shape ``(members,)``.
     """
 
     tail: Tail
@@ -79,7 +85,7 @@ class Calibrator:
     past: Floats
     present: Floats
     start: Floats
-    width: Floats
+    unit: Floats
 
     @classmethod
     def fit(cls, raw: Floats, seen: Floats, *, tail: Tail, memory: float, block: int) -> Calibrator:
@@ -100,7 +106,7 @@ class Calibrator:
     def copy(self) -> Calibrator:
         """An independent twin."""
         return Calibrator(
-            self.tail, self.memory, self.block, self.past.copy(), self.present.copy(), self.start, self.width
+            self.tail, self.memory, self.block, self.past.copy(), self.present.copy(), self.start, self.unit
         )
 
     def judge(self, raw: Floats) -> Floats:
@@ -109,8 +115,7 @@ class Calibrator:
 
     def raw_at(self, member: int, surprise: float) -> float:
         """The raw score of a member that would be this surprising now."""
-        t = self.tail
-        log = self.start[member] + (surprise - t.base) / t.slope * self.width[member]
+        log = self.start[member] + surprise * self.unit[member]
         return max(float(np.exp(log)) - NOTHING, 0.0)
 
     def advance(self, raw: Floats, seen: Floats, first: int) -> tuple[Floats, Floats]:
@@ -122,7 +127,7 @@ class Calibrator:
             first: index of the first slot.
 
         Returns:
-            Surprise, and ``(2, members, slots)``: start and width that judged each slot.
+            Surprise, and ``(2, members, slots)``: start and unit that judged each slot.
         """
         log = np.log(raw + NOTHING)
         n = log.shape[1]
@@ -133,7 +138,7 @@ class Calibrator:
             end = min(n, at + self.block - (first + at) % self.block)
             now = self._surprise(log[:, at:end])
             out[:, at:end] = now
-            known[0, :, at:end], known[1, :, at:end] = self.start[:, None], self.width[:, None]
+            known[0, :, at:end], known[1, :, at:end] = self.start[:, None], self.unit[:, None]
             weight = np.where(now > TRIM, TRIMMED_WEIGHT, 1.0) * seen[at:end]
             self.present += histogram(log[:, at:end], weight)
             if (first + end) % self.block == 0:
@@ -144,16 +149,24 @@ class Calibrator:
         return np.clip(out, FLOOR, CEILING), known
 
     def _surprise(self, log: Floats) -> Floats:
-        t = self.tail
-        return np.asarray(t.base + t.slope * (log - self.start[:, None]) / self.width[:, None])
+        return np.asarray((log - self.start[:, None]) / self.unit[:, None])
 
     def _refresh(self) -> None:
-        t = self.tail
         total = np.cumsum(self.past, axis=1)
-        low, high = quantile(total, t.low), quantile(total, t.high)
-        n = total[:, -1]
-        self.start = low
-        self.width = np.maximum((n * (high - low) + t.weight * t.prior) / (n + t.weight), t.least)
+        self.start, self.unit = read(total, self.tail)
+        flat = quantile(total, FLAT.low) < np.log(3 * NOTHING)
+        if flat.any():
+            start, unit = read(total[flat], FLAT)
+            self.start[flat], self.unit[flat] = start, np.maximum(FLAT_UNIT * unit, self.unit[flat])
+
+
+def read(total: Floats, tail: Tail) -> tuple[Floats, Floats]:
+    """Where surprise is 0, and the log distance to a ten times rarer score, by cumulative histograms."""
+    low, high = quantile(total, tail.low), quantile(total, tail.high)
+    n = total[:, -1]
+    width = np.maximum((n * (high - low) + tail.weight * tail.prior) / (n + tail.weight), tail.least)
+    unit = width / tail.slope
+    return low - tail.base * unit, unit
 
 
 def histogram(log: Floats, weight: Floats) -> Floats:

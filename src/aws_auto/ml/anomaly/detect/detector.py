@@ -13,7 +13,7 @@ from aws_auto.ml.anomaly.detect.clock import DAY, Clock
 from aws_auto.ml.anomaly.detect.members import Members
 from aws_auto.ml.anomaly.detect.profile import Profile, choose
 from aws_auto.ml.anomaly.detect.season import Season
-from aws_auto.ml.anomaly.detect.view import PAST, WIDEST, View
+from aws_auto.ml.anomaly.detect.view import PAST, View, squash, unsquash
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -138,7 +138,7 @@ class Detector:
         season = Season.of(clock.per_day)
         members = Members.of(tuple(profile.weights), clock.per_day)
         center, scale = center_and_scale(slots.values[slots.seen])
-        z = np.clip((slots.values - center) / scale, -WIDEST, WIDEST)
+        z = squash((slots.values - center) / scale)
         seen = slots.seen.astype(float)
         view = View(np.r_[np.full(PAST, z[0]), z], seen, 0, clock.per_day, *season.advance(z, seen, 0))
         members.fit(view)
@@ -223,22 +223,23 @@ class Detector:
 
     def _judge(self, state: State, values: Floats, seen: Floats, first: int) -> Floats:
         """Score, expected, low, high and driver of new slots. Changes ``state``."""
-        z = np.clip((values - state.center) / state.scale, -WIDEST, WIDEST)
+        z = squash((values - state.center) / state.scale)
         season = state.season.advance(z, seen, first)
         view = View(np.r_[state.z, z], seen, first, state.clock.per_day, *season)
         raw, expected = state.members.advance(view, learn=True)
         surprise, known = state.calibrator.advance(raw, seen, first)
         state.z = view.z[-PAST:]
-        tail = self.profile.tail
-        log = known[0, -1] + (BAND - tail.base) / tail.slope * known[1, -1]
-        half = np.maximum(np.exp(log) - NOTHING, 0) * state.scale
-        middle = expected * state.scale + state.center
+        log = known[0, -1] + BAND * known[1, -1]
+        half = np.maximum(np.exp(log) - NOTHING, 0)
+        low, middle, high = (
+            unsquash(e) * state.scale + state.center for e in (expected - half, expected, expected + half)
+        )
         return np.stack(
             [
                 _mean(surprise, self.profile),
                 middle,
-                middle - half,
-                middle + half,
+                low,
+                high,
                 surprise[:-1].argmax(axis=0).astype(float),
             ]
         )
@@ -257,7 +258,7 @@ def center_and_scale(values: Floats) -> tuple[float, float]:
         scale = float(np.subtract(*np.percentile(values, [high, low]))) / normal
         if scale > 0:
             return center, scale
-    spread = float(values.std())
+    spread = float(np.ptp(values)) / 6
     return center, spread if spread > 0 else max(abs(center), 1.0) * 1e-3
 
 

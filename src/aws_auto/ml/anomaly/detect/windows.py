@@ -79,7 +79,7 @@ class Shape:
     """
 
     LENGTH: ClassVar[int] = 12
-    CLIP: ClassVar[float] = 30.0
+    CLIP: ClassVar[float] = 60.0
     moments: Moments = field(default_factory=lambda: Moments.empty(Shape.LENGTH))
     usual: float = 1.0
     mean: Floats = field(init=False)
