@@ -1,0 +1,192 @@
+"""Which known pattern fits the suspected resource best."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from aws_auto.frame import RESOURCE, TIMESTAMP
+from aws_auto.ml.anomaly.root_cause.patterns import PATTERNS, Fact, How, Pattern, Sign
+from aws_auto.ml.anomaly.root_cause.results import PatternMatch
+from aws_auto.ml.anomaly.root_cause.words import family, stem
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from aws_auto.frame import MetricFrame
+    from aws_auto.ml.anomaly.root_cause.rank import Ranking
+    from aws_auto.ml.anomaly.root_cause.results import Evidence, Factor
+
+#: A pattern that fits less is not named.
+LEAST_FIT = 0.5
+#: Strength from which a change counts fully; about ten usual changes.
+_CLEAR = 0.25
+_BUSY = 0.15
+_HOLDS = 0.5
+_VERSION_COLUMNS = ("version", "tag_version", "image", "tag_release", "deployment_id")
+_HOST_COLUMNS = ("host", "dedicated_host", "tag_host", "cluster")
+
+
+@dataclass(frozen=True)
+class Scene:
+    """The suspect's evidence, and the facts around it (0 to 1 each)."""
+
+    resource: str
+    seen: Sequence[Evidence]
+    facts: Mapping[Fact, float]
+
+    def answer(self, sign: Sign) -> float | None:
+        """How far the sign holds; None when no such metric is there."""
+        if sign.fact is not None:
+            return self.facts[sign.fact]
+        answers = [_degree(e, sign.how) for e in self.seen if stem(e.metric) in sign.metrics]
+        if not answers:
+            return None
+        return min(answers) if sign.how == "steady" else max(answers)
+
+
+def match(ranking: Ranking, factors: Sequence[Factor], frame: MetricFrame) -> PatternMatch | None:
+    """The best pattern of the first factor's resource (of the symptom's own when there is none), or None."""
+    suspect = factors[0].resource if factors else ranking.incident.resource
+    scene = Scene(suspect, ranking.found.get(suspect, ()), _facts(ranking, suspect, frame))
+    scored = [(_score(pattern, scene), pattern) for pattern in PATTERNS]
+    score, best = max(scored, key=lambda pair: pair[0])
+    if score < LEAST_FIT:
+        return None
+    return PatternMatch(
+        name=best.name,
+        title=best.title,
+        score=round(score, 4),
+        resource=suspect,
+        speaks_for=_said(scene, (*best.needs, *best.supports), missing=False),
+        speaks_against=(*_said(scene, best.opposes, missing=False), *_said(scene, best.supports, missing=True)),
+    )
+
+
+def _score(pattern: Pattern, scene: Scene) -> float:
+    """The weakest need, raised by what supports it (by 40 % at most), lowered by the worst that opposes it."""
+    needs = min((scene.answer(sign) or 0.0) for sign in pattern.needs)
+    known = [a for sign in pattern.supports if (a := scene.answer(sign)) is not None]
+    support = float(np.mean(known)) if known else 0.5
+    against = max((scene.answer(sign) or 0.0 for sign in pattern.opposes), default=0.0)
+    return needs * (0.6 + 0.4 * support) * (1.0 - 0.8 * against)
+
+
+def _said(scene: Scene, signs: Sequence[Sign], *, missing: bool) -> tuple[str, ...]:
+    answers = ((sign.says, scene.answer(sign)) for sign in signs)
+    if missing:
+        return tuple(f"not seen: {says}" for says, a in answers if a is not None and a < 1 - _HOLDS)
+    return tuple(says for says, a in answers if a is not None and a >= _HOLDS)
+
+
+def _degree(e: Evidence, how: How) -> float:
+    clear = min(e.strength / _CLEAR, 1.0)
+    up = clear if e.change > 0 else 0.0
+    answers: dict[How, float] = {
+        "rises": up * min(abs(e.relative) / 0.15, 1.0),
+        "falls": clear if e.change < 0 else 0.0,
+        "steady": 1.0 - clear * min(abs(e.relative) / 0.3, 1.0),
+        "climbs": up * float(np.clip((e.trend - 0.3) / 0.4, 0.0, 1.0)),
+        "full": float(np.clip((e.during - 65.0) / 20.0, 0.0, 1.0)),
+        "leaps": up * float(np.clip(e.relative - 0.5, 0.0, 1.0)),
+    }
+    return answers[how]
+
+
+def _facts(ranking: Ranking, suspect: str, frame: MetricFrame) -> dict[Fact, float]:
+    here = ranking.incident.resource
+    statics = _statics(ranking, frame)
+    return {
+        "below": float(suspect != here) * min(1.0, 2.0 * ranking.graph.below(here).get(suspect, 0.0)),
+        "alone": _alone(ranking.found.get(suspect, ())),
+        "released": _released(ranking, suspect, frame),
+        "capped": _capped(ranking, suspect, frame),
+        "neighbour": _neighbour(ranking, suspect, statics),
+        "zone": _zone(ranking, suspect, statics),
+    }
+
+
+def _statics(ranking: Ranking, frame: MetricFrame) -> dict[str, dict[str, str]]:
+    wanted = [c for c in ("availability_zone", "resource_type", *_HOST_COLUMNS) if c in frame.statics]
+    if not wanted:
+        return {}
+    rows = frame.data.filter(pl.col(TIMESTAMP) < ranking.incident.end)
+    last = rows.group_by(RESOURCE).agg(pl.col(wanted).drop_nulls().last().cast(pl.String))
+    return {row.pop(RESOURCE): {k: v for k, v in row.items() if v is not None} for row in last.to_dicts()}
+
+
+def _alone(seen: Sequence[Evidence]) -> float:
+    """Cost leapt and nobody came: neither users rose nor does anybody wait."""
+    cost = max((_degree(e, "leaps") for e in seen if stem(e.metric) == "hourly_cost"), default=0.0)
+    users = [_degree(e, "rises") for e in seen if stem(e.metric) in ("active_users", "cpu_utilization", "latency")]
+    return cost * (1.0 - max(users, default=0.0))
+
+
+def _released(ranking: Ranking, suspect: str, frame: MetricFrame) -> float:
+    """1 when a version column of the suspect changed within an incident's length (an hour at least) of the start."""
+    columns = [c for c in _VERSION_COLUMNS if c in frame.statics]
+    start, end = ranking.incident.start, ranking.incident.end
+    rows = frame.data.filter((pl.col(RESOURCE) == suspect) & (pl.col(TIMESTAMP) < end))
+    for column in columns:
+        known = rows.select(TIMESTAMP, column).drop_nulls()
+        changed = known.filter(pl.col(column) != pl.col(column).shift(1))[TIMESTAMP]
+        slack = max((end - start).total_seconds(), 3600.0)
+        if any((start - t).total_seconds() <= slack for t in changed):
+            return 1.0
+    return 0.0
+
+
+def _capped(ranking: Ranking, suspect: str, frame: MetricFrame) -> float:
+    """1 when served demand lies far flatter during the incident than just before, or when calls were throttled."""
+    if any(stem(e.metric) == "throttle_count" and _degree(e, "rises") > _HOLDS for e in ranking.found.get(suspect, ())):
+        return 1.0
+    if "request_count" not in frame.data.columns:
+        return 0.0
+    start, end = ranking.incident.start, ranking.incident.end
+    rows = frame.data.filter(pl.col(RESOURCE) == suspect).select(TIMESTAMP, "request_count").drop_nulls()
+    inside = rows.filter(pl.col(TIMESTAMP).is_between(start, end, closed="left"))["request_count"].to_numpy()
+    before = rows.filter(pl.col(TIMESTAMP) < start)["request_count"].tail(max(len(inside), 12)).to_numpy()
+    if len(inside) < 3 or len(before) < 6 or before.std() == 0:
+        return 0.0
+    flatness = 1.0 - inside.std() / before.std()
+    return float(np.clip((flatness - 0.5) / 0.3, 0.0, 1.0))
+
+
+def _neighbour(ranking: Ranking, suspect: str, statics: Mapping[str, Mapping[str, str]]) -> float:
+    """How busy something became that shares a host (fully) with it and neither calls it nor is called."""
+    mine = statics.get(suspect, {})
+    related = {*ranking.graph.below(suspect), *ranking.graph.above(suspect)}
+    busiest = 0.0
+    for other, theirs in statics.items():
+        shared = any(c in mine and mine[c] == theirs.get(c) for c in _HOST_COLUMNS)
+        if other == suspect or other in related or not shared:
+            continue
+        rows = (e for e in ranking.found.get(other, ()) if family(e.metric) in ("work", "demand"))
+        busiest = max(busiest, max((_degree(e, "rises") for e in rows), default=0.0))
+    return busiest
+
+
+def _zone(ranking: Ranking, suspect: str, statics: Mapping[str, Mapping[str, str]]) -> float:
+    """Share of its zone in trouble minus share of the other zones; 0 with fewer than two resources on either side."""
+    zone = statics.get(suspect, {}).get("availability_zone")
+    if zone is None:
+        return 0.0
+    inside: list[bool] = []
+    outside: list[bool] = []
+    for resource, facts in statics.items():
+        if "availability_zone" in facts and resource in ranking.found:
+            troubled = any(_troubled(e) for e in ranking.found[resource])
+            (inside if facts["availability_zone"] == zone else outside).append(troubled)
+    if len(inside) < 2 or len(outside) < 2:
+        return 0.0
+    return float(np.clip(np.mean(inside) - np.mean(outside), 0.0, 1.0))
+
+
+def _troubled(e: Evidence) -> bool:
+    kind = family(e.metric)
+    lost = kind == "demand" and e.change < 0 and e.relative < -0.5
+    worse = kind == "symptom" and e.change > 0
+    return e.strength > _BUSY and (lost or worse)
