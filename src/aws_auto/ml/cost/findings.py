@@ -1,0 +1,210 @@
+"""What was found on a bill, as frozen values: money always beside its currency, hours in UTC."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from aws_auto.results import Line
+
+
+@dataclass(frozen=True, kw_only=True)
+class Money:
+    """An amount and how sure we are; ``low`` and ``high`` are the bounds of what is plausible, see who made it."""
+
+    expected: float
+    low: float
+    high: float
+    currency: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommitmentUse:
+    """One reservation or Savings Plan in one billing month, up to the last hour on the bill.
+
+    Attributes:
+        commitment_id: its ARN.
+        kind: ``Reserved Instance`` or ``Savings Plan``.
+        instance_type: what was reserved; None for a plan.
+        count: instances reserved; None for a plan.
+        unit: of ``purchased``, ``used`` and ``unused``: ``hours`` of the reserved type, or the currency for a plan.
+        purchased: what the commitment covers, up to the last hour on the bill. None where the bill has no fee line.
+        used: what was covered.
+        unused: the difference; None where ``purchased`` is.
+        unused_fee: the part of the recurring fee that bought nothing.
+        unused_amortised: the same with the share of the upfront payment, None where the bill does not say.
+        evidence: what was used, by day.
+        notes: what a reader must know.
+    """
+
+    commitment_id: str
+    kind: str
+    account: str | None
+    region: str | None
+    instance_type: str | None
+    count: float | None
+    start: datetime
+    end: datetime
+    unit: str
+    purchased: float | None
+    used: float
+    unused: float | None
+    unused_fee: float | None
+    unused_amortised: float | None
+    currency: str
+    evidence: Line
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Running:
+    """A resource that is billed by the hour, and when it was on.
+
+    Shares are of the hours between ``first`` and ``last``: ``day_share`` of those on weekdays from 8 to 20 o'clock,
+    ``night_share`` of the other hours of all days, ``weekend_share`` of Saturday and Sunday. None where a bill by the
+    day cannot tell.
+
+    Attributes:
+        billed: what the invoice says, over the window.
+        effective: with the share of commitments, None where unknown.
+        uncommitted: the part of ``billed`` that no commitment covers: what stops when the resource does.
+        monthly: what it costs in a month of 730 hours as of its last fortnight; low and high are the 10 % and 90 %
+            quantiles of its days.
+        development: what says that it serves development only; None where nothing does.
+        production: a tag says that it serves somebody.
+        managed_by: the Auto Scaling group or Spot fleet that would replace it when it stops; None where it is alone.
+        still_there: it was billed in the last day of the bill.
+    """
+
+    resource_id: str
+    what: str
+    account: str | None
+    region: str | None
+    service: str
+    usage_type: str
+    instance_type: str | None
+    first: datetime
+    last: datetime
+    hours: int
+    share: float
+    day_share: float | None
+    night_share: float | None
+    weekend_share: float | None
+    billed: float
+    effective: float | None
+    uncommitted: float
+    monthly: Money
+    development: str | None
+    production: bool
+    managed_by: str | None
+    still_there: bool
+    evidence: Line
+
+    @property
+    def always_on(self) -> bool:
+        """On for nine of ten hours of its life, nights and weekends too."""
+        parts = (self.share, self.night_share, self.weekend_share)
+        return all(part is None or part >= 0.9 for part in parts)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Waste:
+    """Something that costs money and, as far as the bill shows, does nothing.
+
+    Attributes:
+        verdict: ``idle``: the bill itself proves that it is not used. ``development``: it runs day and night and
+            serves development. ``unknown``: the bill cannot tell; ``collect`` says what would.
+        count: how many resources.
+        resource_ids: which ones, dearest first.
+        monthly: what they cost in a month at most.
+        proof: what it rests on, one sentence.
+    """
+
+    what: str
+    verdict: Literal["idle", "development", "unknown"]
+    account: str | None
+    region: str | None
+    resource_ids: tuple[str, ...]
+    monthly: Money
+    first: datetime
+    last: datetime
+    proof: str
+    collect: str
+    evidence: Line
+
+    @property
+    def count(self) -> int:
+        """How many resources."""
+        return len(self.resource_ids)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recommendation:
+    """One thing to do, what it saves, what it rests on, and how to take it back. Nothing here is ever executed.
+
+    Attributes:
+        kind: ``idle``, ``unused commitment`` or ``schedule``, in the order in which they are netted.
+        resources: what it is about; each resource is in one recommendation only.
+        what: the advice, one sentence.
+        saving: in a month of 730 hours, of the part that no commitment pays for anyway.
+        trouble: probability that it is missed, measured; None is unknown.
+        trouble_from: what ``trouble`` was measured on, or what would have to be collected.
+        risk: what may go wrong.
+        evidence: the series that it rests on.
+        rollback: how to take it back.
+        expires: after this the evidence is too old to act on.
+        command: the exact command, or the step in the console.
+    """
+
+    kind: Literal["idle", "unused commitment", "schedule"]
+    resources: tuple[str, ...]
+    account: str | None
+    region: str | None
+    service: str
+    what: str
+    saving: Money
+    trouble: float | None
+    trouble_from: str
+    effort: Literal["low", "medium", "high"]
+    risk: str
+    evidence: Line
+    rollback: str
+    expires: datetime
+    command: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Abstained:
+    """Something that nothing is recommended for, why, and what would change that. ``monthly`` is what it costs."""
+
+    what: str
+    reason: str
+    collect: str
+    monthly: Money | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Total:
+    """All savings in one currency, and what the bill comes to in a month of 730 hours."""
+
+    saving: Money
+    monthly_cost: float
+
+    @property
+    def share(self) -> float:
+        """The part of the bill that would be saved."""
+        return self.saving.expected / self.monthly_cost if self.monthly_cost else 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recommendations:
+    """What to do, what nothing is said about and why, totals by currency, and what a reader must know."""
+
+    items: tuple[Recommendation, ...]
+    abstained: tuple[Abstained, ...]
+    totals: Mapping[str, Total]
+    notes: tuple[str, ...] = ()
