@@ -149,7 +149,7 @@ def _capped(ranking: Ranking, suspect: str, frame: MetricFrame) -> float:
     rows = frame.data.filter(pl.col(RESOURCE) == suspect).select(TIMESTAMP, "request_count").drop_nulls()
     inside = rows.filter(pl.col(TIMESTAMP).is_between(start, end, closed="left"))["request_count"].to_numpy()
     before = rows.filter(pl.col(TIMESTAMP) < start)["request_count"].tail(max(len(inside), 12)).to_numpy()
-    if len(inside) < 3 or len(before) < 6 or before.std() == 0:
+    if min(len(inside), len(before)) < 6 or before.std() == 0:
         return 0.0
     flatness = 1.0 - inside.std() / before.std()
     return float(np.clip((flatness - 0.5) / 0.3, 0.0, 1.0))

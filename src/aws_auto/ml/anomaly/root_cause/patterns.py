@@ -58,6 +58,7 @@ _memory_full = Sign("memory is nearly full", ("memory_utilization",), "full")
 _disk_full = Sign("the disk is nearly full", ("disk_utilization",), "full")
 _below = Sign("the symptom's resource depends on it", fact="below")
 _released = Sign("a new version went live at the onset", fact="released")
+_capped = Sign("served demand was cut off at a level", fact="capped")
 _zone = Sign("its availability zone is in trouble and the others are not", fact="zone")
 
 PATTERNS: tuple[Pattern, ...] = (
@@ -94,7 +95,7 @@ PATTERNS: tuple[Pattern, ...] = (
         "Throttling or a quota",
         needs=(
             Sign("requests were refused", (*_ERRORS, "throttle_count")),
-            Sign("served demand was cut off at a level", fact="capped"),
+            _capped,
         ),
         supports=(_cpu_steady, _memory_steady, Sign("calls were throttled", ("throttle_count",))),
         opposes=(_cpu_full, _memory_full, _disk_full),
@@ -121,7 +122,7 @@ PATTERNS: tuple[Pattern, ...] = (
         "Failure of a dependency",
         needs=(_below, Sign("it answered slowly or with errors", ("latency", *_ERRORS))),
         supports=(_errors_rise, _latency_rises, _demand_steady, _memory_steady),
-        opposes=(_memory_climbs, _cpu_full, _disk_full, _demand_rises, _released, _zone),
+        opposes=(_memory_climbs, _cpu_full, _disk_full, _demand_rises, _released, _zone, _capped),
     ),
     Pattern(
         "zone_failure",

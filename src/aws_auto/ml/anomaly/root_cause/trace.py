@@ -46,6 +46,7 @@ class Trace:
         expected: from the past alone, except for thin rows.
         offset: median distance from the expectation just before the incident, by row.
         point: usual spread of a point, by row.
+        least: spread of a point below which nothing counts, by row.
         observed: points before the incident, by row.
     """
 
@@ -55,6 +56,7 @@ class Trace:
     expected: Floats
     offset: Floats
     point: Floats
+    least: Floats
     observed: NDArray[np.int64]
 
     @property
@@ -72,7 +74,7 @@ class Trace:
         seen = np.isfinite(blocks)
         sums, sizes = np.where(seen, blocks, 0.0).sum(axis=2), seen.sum(axis=2)
         means = np.divide(sums, sizes, out=np.full(sums.shape, np.nan), where=sizes > 0)
-        floor = 0.1 * self.point
+        floor = np.maximum(0.1 * self.point, self.least / np.sqrt(slots))
         level, change = row_spread(means), _about_zero(np.diff(means, axis=1))
         level, change = (np.where(np.isfinite(x), x, self.point) for x in (level, change))
         return np.maximum(level, floor), np.maximum(change, floor)
@@ -112,7 +114,7 @@ def trace(
     point = np.fmax(np.nan_to_num(point), np.nan_to_num(floor, nan=1e-9))
     recent = known[:, -_between(axis.length, *_LOCAL) :]
     offset = np.nan_to_num(np.where(observed >= THIN, row_median(recent), 0.0))
-    return Trace(resource, tuple(metrics), values, expected, offset, point, observed)
+    return Trace(resource, tuple(metrics), values, expected, offset, point, least, observed)
 
 
 def relative_noise(values: Floats, metrics: Sequence[str]) -> dict[str, float]:

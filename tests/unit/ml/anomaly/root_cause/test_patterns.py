@@ -1,0 +1,156 @@
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import polars as pl
+import pytest
+
+from aws_auto.frame import MetricFrame
+from aws_auto.ml.anomaly.root_cause.actions import STEPS
+from aws_auto.ml.anomaly.root_cause.analyse import analyse
+from aws_auto.ml.anomaly.root_cause.match import LEAST_FIT
+from aws_auto.ml.anomaly.root_cause.patterns import PATTERNS
+from aws_auto.ml.anomaly.root_cause.topology import Edge, Topology
+
+START = datetime(2026, 3, 2, tzinfo=UTC)
+STEP = timedelta(minutes=5)
+FELT, OVER = START + 288 * STEP, START + 300 * STEP
+RAMP = np.linspace(0.2, 1.0, 12)
+GRAPH = Topology((Edge("front", "back"),))
+
+
+def named(frame, metric="latency", topology=GRAPH):
+    answer = analyse(frame, ("front", metric, FELT, OVER), topology=topology)
+    return answer.pattern_match.name if answer.pattern_match else None
+
+
+def two(estate, back, *, shape=None, front=None, **facts):
+    scene = estate().add("front", front or {"latency": (100, 150), "request_count": (1000, 0)}, shape=shape)
+    return scene.add("back", back, shape=shape, **facts)
+
+
+def test_memory_that_climbs_to_the_top_is_a_leak(estate):
+    back = {"memory_utilization": (50, 45), "request_count": (1000, 0), "cpu_utilization": (30, 0)}
+    assert named(two(estate, back, shape=RAMP).frame()) == "memory_leak"
+
+
+def test_memory_that_climbs_with_demand_is_no_leak(estate):
+    back = {"memory_utilization": (50, 45), "request_count": (1000, 3000)}
+    assert named(two(estate, back, shape=RAMP).frame()) != "memory_leak"
+
+
+def test_a_full_cpu_at_usual_demand_is_saturation(estate, wobble):
+    back = {"cpu_utilization": (40, 58), "request_count": (1000, 0)}
+    assert named(two(estate, back, shape=wobble).frame()) == "cpu_saturation"
+
+
+def test_more_requests_and_users_are_a_surge(estate, wobble):
+    front = {"latency": (100, 100), "request_count": (1000, 3000), "active_users": (50, 150)}
+    scene = two(estate, {"cpu_utilization": (20, 60), "request_count": (1000, 3000)}, shape=wobble, front=front)
+    assert named(scene.frame()) == "traffic_surge"
+
+
+def test_a_slow_and_failing_callee_is_a_failed_dependency(estate, wobble):
+    back = {"latency": (20, 400), "error_rate": (0.5, 30), "cpu_utilization": (30, 0), "request_count": (900, 0)}
+    assert named(two(estate, back, shape=wobble).frame()) == "dependency_failure"
+
+
+def test_a_new_version_at_the_onset_is_a_release(estate, wobble):
+    back = {"latency": (20, 400), "error_rate": (0.5, 30), "request_count": (900, 0)}
+    frame = two(estate, back, shape=wobble).frame()
+    version = pl.when(pl.col("timestamp") < FELT).then(pl.lit("41")).otherwise(pl.lit("42"))
+    assert named(MetricFrame.of(frame.data.with_columns(version=version))) == "deploy"
+
+
+def test_a_disk_that_climbs_to_the_top_is_filling_up(estate):
+    scene = estate().add("front", {"disk_utilization": (50, 47), "storage_io": (1e6, 3e6)}, shape=RAMP)
+    assert named(scene.frame(), "disk_utilization", None) == "disk_full"
+
+
+def test_refused_requests_above_a_flat_ceiling_are_throttling(estate, wobble):
+    scene = two(estate, {"error_rate": (0.5, 30), "request_count": (1000, 0), "cpu_utilization": (30, 0)}, shape=wobble)
+    frame = scene.frame()
+    capped = (pl.col("resource_id") == "back") & (pl.col("timestamp") >= FELT)
+    frame = MetricFrame(
+        frame.data.with_columns(request_count=pl.when(capped).then(pl.lit(1010.0)).otherwise("request_count"))
+    )
+    assert named(frame) == "throttling"
+
+
+def test_a_busy_stranger_on_the_same_host_is_a_noisy_neighbour(estate, wobble):
+    scene = two(estate, {"latency": (20, 200), "request_count": (900, 0)}, shape=wobble, host="h1")
+    scene.add("stranger", {"cpu_utilization": (20, 70)}, shape=wobble, host="h1")
+    scene.add("elsewhere", {"cpu_utilization": (20, 0)}, host="h2")
+    assert named(scene.frame()) == "noisy_neighbour"
+
+
+def test_a_zone_in_which_everything_is_in_trouble_is_a_failed_zone(estate, wobble):
+    scene = estate().add("front", {"latency": (100, 150)}, shape=wobble)
+    for number in range(3):
+        bad, good = {"error_rate": (0.5, 60), "request_count": (900, -800)}, {"error_rate": (0.5, 0)}
+        scene.add("back" if number == 0 else f"a{number}", bad, shape=wobble, availability_zone="us-east-1a")
+        scene.add(f"b{number}", good, availability_zone="us-east-1b")
+    assert named(scene.frame()) == "zone_failure"
+
+
+def test_cost_that_leaps_without_users_is_runaway_usage(estate, wobble):
+    scene = estate().add("front", {"hourly_cost": (1, 60), "request_count": (100, 6000)}, shape=wobble)
+    assert named(scene.frame(), "hourly_cost", None) == "runaway_usage"
+
+
+def test_when_nothing_fits_no_pattern_is_named_and_the_actions_only_look(estate, wobble):
+    scene = two(estate, {"queue_depth": (10, 400)}, shape=wobble)
+    answer = analyse(scene.frame(), ("front", "latency", FELT, OVER), topology=GRAPH)
+    assert answer.pattern_match is None
+    assert answer.recommended_actions
+    assert not any(action.changes for action in answer.recommended_actions)
+
+
+def test_a_match_says_what_speaks_for_and_against_it(estate):
+    back = {"memory_utilization": (50, 45), "request_count": (1000, 0)}
+    answer = analyse(two(estate, back, shape=RAMP).frame(), ("front", "latency", FELT, OVER), topology=GRAPH)
+    match = answer.pattern_match
+    assert match is not None
+    assert LEAST_FIT <= match.score <= 1
+    assert match.resource == "back"
+    assert "memory climbed all along" in match.speaks_for
+
+
+def test_every_pattern_has_actions_each_with_a_risk_and_the_look_before_the_change():
+    assert set(STEPS) == {p.name for p in PATTERNS}
+    for steps in STEPS.values():
+        assert all(step.risk and step.commands for step in steps)
+        changes = [step.changes for step in steps]
+        assert changes == sorted(changes)
+
+
+def test_actions_name_the_resource_its_region_and_its_kind(estate, wobble):
+    back = {"latency": (20, 400), "error_rate": (0.5, 30), "request_count": (900, 0)}
+    scene = two(estate, back, shape=wobble, resource_type="ecs", region="eu-west-1", service="shop")
+    answer = analyse(scene.frame(), ("front", "latency", FELT, OVER), topology=GRAPH)
+    restart = next(a for a in answer.recommended_actions if a.title == "Restart it")
+    assert restart.command == (
+        "aws ecs update-service --region eu-west-1 --cluster <cluster> --service back --force-new-deployment"
+    )
+    assert restart.changes
+    assert restart.note == "never executed by itself"
+
+
+def test_a_resource_name_cannot_smuggle_a_command(estate, wobble):
+    scene = estate().add("front", {"latency": (100, 150)}, shape=wobble)
+    scene.add("x; rm -rf {id}", {"latency": (20, 300), "error_rate": (1, 30)}, shape=wobble, resource_type="rds")
+    graph = Topology((Edge("front", "x; rm -rf {id}"),))
+    answer = analyse(scene.frame(), ("front", "latency", FELT, OVER), topology=graph)
+    commands = [a.command for a in answer.recommended_actions if "rm -rf" in a.command]
+    assert commands
+    assert all("'x; rm -rf {id}'" in c for c in commands if c.startswith("aws"))
+
+
+@pytest.mark.parametrize("pattern", PATTERNS, ids=lambda p: p.name)
+def test_a_pattern_asks_only_for_known_words(pattern):
+    from aws_auto.frame import UNITS
+    from aws_auto.ml.anomaly.root_cause.words import stem
+
+    extra = {"throttle_count", "cpu_steal"}
+    for sign in (*pattern.needs, *pattern.supports, *pattern.opposes):
+        assert bool(sign.metrics) != bool(sign.fact)
+        assert all(stem(m) in UNITS or m in extra for m in sign.metrics)

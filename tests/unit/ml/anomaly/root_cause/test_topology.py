@@ -1,0 +1,70 @@
+import polars as pl
+import pytest
+
+from aws_auto.errors import DataError, SchemaError
+from aws_auto.frame import MetricFrame
+from aws_auto.ml.anomaly.root_cause.topology import Edge, Topology, relations
+
+
+def facts(*rows):
+    names = ("resource_id", "resource_type", "service", "tag_aws:autoscaling:groupName")
+    table = pl.DataFrame([dict(zip(names, row, strict=True)) for row in rows], infer_schema_length=None)
+    return MetricFrame.of(table.with_columns(timestamp=pl.datetime(2026, 3, 2, time_zone="UTC"), latency=1.0))
+
+
+def test_a_table_without_weights_has_certain_edges_and_no_loops():
+    graph = Topology.of(pl.DataFrame({"caller": ["a", "b", "b"], "callee": ["b", "b", "c"]}))
+    assert graph.edges == (Edge("a", "b", 1.0), Edge("b", "c", 1.0))
+
+
+def test_a_pandas_table_is_a_table():
+    pandas = pytest.importorskip("pandas")
+    graph = Topology.of(pandas.DataFrame({"caller": ["a"], "callee": ["b"], "weight": [0.5]}))
+    assert graph.edges == (Edge("a", "b", 0.5),)
+
+
+def test_a_table_without_callee_is_refused():
+    with pytest.raises(SchemaError, match="callee missing"):
+        Topology.of(pl.DataFrame({"caller": ["a"]}))
+
+
+def test_an_empty_name_is_refused():
+    with pytest.raises(SchemaError, match="empty"):
+        Topology.of(pl.DataFrame({"caller": ["a"], "callee": [None]}))
+
+
+@pytest.mark.parametrize("weight", [0.0, -1.0, 1.5, float("nan")])
+def test_a_weight_outside_its_range_is_refused(weight):
+    with pytest.raises(DataError, match="a -> b"):
+        Topology.of(pl.DataFrame({"caller": ["a"], "callee": ["b"], "weight": [weight]}))
+
+
+def test_reach_takes_the_best_path_and_survives_a_cycle():
+    graph = Topology((Edge("a", "b"), Edge("b", "c"), Edge("c", "a"), Edge("a", "c", 0.1)))
+    below = graph.below("a")
+    assert set(below) == {"a", "b", "c"}
+    assert below["a"] == 1.0
+    assert below["b"] > below["c"] > 0.5
+    assert set(graph.above("b")) == {"a", "b", "c"}
+
+
+def test_members_of_a_scaling_group_belong_to_it_and_tiers_of_a_service_call_each_other():
+    graph = relations(
+        facts(
+            ("lb", "elb", "shop", None),
+            ("web", "asg", "shop", None),
+            ("i-1", "ec2", "", "web"),
+            ("db", "rds", "shop", None),
+            ("elsewhere", "rds", "api", None),
+        )
+    )
+    assert graph is not None
+    assert graph.basis == "relations"
+    assert graph.callees["web"]["i-1"] == 1.0
+    assert {"web", "db", "i-1"} <= set(graph.below("lb"))
+    assert "elsewhere" not in graph.below("lb")
+
+
+def test_without_static_columns_there_are_no_relations():
+    frame = MetricFrame.of({"resource_id": ["a"], "timestamp": ["2026-03-02T00:00:00Z"], "latency": [1.0]})
+    assert relations(frame) is None
