@@ -31,6 +31,8 @@ ORDER = (
     "rollback",
     "schedules",
     "monitor",
+    "detect",
+    "feedback",
     "validate",
     "serve",
     "truth",
@@ -72,7 +74,7 @@ def test_the_order_names_every_command():
     assert sorted(ORDER) == sorted(COMMANDS)
 
 
-@pytest.mark.parametrize("command", [c for c in ORDER if c not in ("serve", "truth", "rollback")])
+@pytest.mark.parametrize("command", [c for c in ORDER if c not in ("serve", "truth", "rollback", "feedback")])
 def test_the_example_of_every_command_runs(home, command):
     code, _, err = run(home, example(command))
     assert code in ((0, 10) if command == "monitor" else (0,)), err
@@ -84,6 +86,18 @@ def test_the_example_of_rollback_runs_once_there_is_a_former_champion(home):
     code, _, err = run(home, ["rollback", "demand-forecaster"])
     assert code in (0, 4), err
     assert example("rollback")[:2] == ["rollback", "anomaly-detector"]
+
+
+def test_the_example_of_feedback_runs_with_an_alarm_that_was_found(home):
+    code, out, err = run(home, ["detect", "--window", "4d", "--json"])
+    assert code == 0, err
+    words = example("feedback")
+    alarm = json.loads(out)["incidents"][0]["anomaly_id"]
+    code, _, err = run(home, [words[0], alarm, *words[2:]])
+    assert code == 0, err
+    code, out, _ = run(home, ["detect", "--window", "4d", "--json"])
+    said = {i["anomaly_id"]: i["suppressed"] for i in json.loads(out)["incidents"]}
+    assert said[alarm] == "called false"
 
 
 def test_the_examples_of_serve_and_truth_run_one_after_the_other(home):

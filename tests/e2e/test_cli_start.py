@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 
@@ -24,8 +25,14 @@ print(json.dumps([len(sys.modules), found, spent.ru_utime + spent.ru_stime]), fi
 
 
 def probe(*argv):
+    # Coverage would measure the child as well, and count as modules of ours.
+    environ = {k: v for k, v in os.environ.items() if not k.startswith("COVERAGE_")}
     run = subprocess.run(
-        [sys.executable, "-c", PROBE.format(heavy=HEAVY), *argv], capture_output=True, text=True, check=True
+        [sys.executable, "-c", PROBE.format(heavy=HEAVY), *argv],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=environ,
     )
     return run.stdout, *json.loads(run.stderr.splitlines()[-1])
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from aws_auto.cli import options, render
-from aws_auto.cli.options import DataSource, Switch
+from aws_auto.cli.options import DataSource, Switch, Verdict
 
 if TYPE_CHECKING:
     from aws_auto.pipeline.ports import Window, Workspace
@@ -307,6 +307,68 @@ def monitor(
     monitoring.tell(ws, found, channels=options.words(alerts), dashboard=dashboard)
     if exit_code and found.trouble:
         raise typer.Exit(EXIT_DRIFT)
+
+
+@app.command()
+def detect(
+    window: options.WindowText = "1d",
+    data_source: options.Sources = None,
+    path: options.DataPath = None,
+    topology: Annotated[
+        Path | None, typer.Option("--topology", help="CSV or Parquet with caller, callee and, if known, weight.")
+    ] = None,
+    maintenance: Annotated[
+        list[str] | None,
+        typer.Option("--maintenance", help="Span in which nothing is told: START/END in ISO 8601; may be repeated."),
+    ] = None,
+    alerts: Annotated[str | None, typer.Option("--alerts", help="Channels to tell, comma-separated: slack.")] = None,
+    region: options.Region = None,
+    report: Annotated[
+        Path | None, typer.Option("--report", help="Where to write the HTML report; default: in the workspace.")
+    ] = None,
+    exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit 10 when there is something to tell.")] = False,
+    workspace: options.Home = None,
+    target: options.Target = "auto",
+    as_json: options.Json = False,
+) -> None:
+    """Find what is wrong in the newest window, and why.
+
+    Example: aws-auto ml detect --data-source sample --window 4d
+    """
+    from aws_auto.cli import detecting, monitoring
+    from aws_auto.errors import EXIT_DRIFT
+
+    monitoring.known(options.words(alerts), None)
+    spans = [detecting.span(text) for text in maintenance or ()]
+    ws = _open(workspace, target)
+    span = options.window(window, ws.clock.now())
+    _collect(ws, data_source or [], path, span, region, dry_run=False)
+    found = detecting.run(ws, span, topology=topology, maintenance=spans)
+    detecting.show(ws, found, html=report, as_json=as_json)
+    monitoring.send(ws, detecting.alerts(found), options.words(alerts))
+    if exit_code and found.told:
+        raise typer.Exit(EXIT_DRIFT)
+
+
+@app.command()
+def feedback(
+    anomaly_id: Annotated[str, typer.Argument(help="The alarm, as aws-auto ml detect lists it.")],
+    verdict: Annotated[Verdict, typer.Argument(help="true, false or ignore.")],
+    until: Annotated[str | None, typer.Option("--until", help="With ignore: a day, such as 2026-12-31.")] = None,
+    note: Annotated[str, typer.Option("--note", help="Kept beside the verdict.")] = "",
+    workspace: options.Home = None,
+) -> None:
+    """Say whether an alarm was right; a false or ignored one is not told again.
+
+    Example: aws-auto ml feedback web-1@2026-01-01T00:00:00Z false --note "planned load test"
+    """
+    from aws_auto.cli import detecting
+    from aws_auto.pipeline import detect as use_case
+
+    ws = _open(workspace, "local")
+    said = use_case.Verdict(verdict.value)
+    use_case.feedback(ws, anomaly_id, said, until=detecting.day(until) if until else None, note=note)
+    render.talk(f"{anomaly_id}: {verdict.value}; next: aws-auto ml train-models --models anomaly-detector")
 
 
 @app.command()

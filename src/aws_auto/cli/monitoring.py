@@ -11,11 +11,12 @@ from aws_auto.results import BackTest
 from aws_auto.results import as_json as to_json
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from aws_auto.config.monitoring import ModelMonitoring
     from aws_auto.pipeline.monitor import MonitorReport
-    from aws_auto.pipeline.ports import Window, Workspace
+    from aws_auto.pipeline.ports import Alert, Window, Workspace
 
 #: Rules of the specification, used when no configuration is given.
 TEMPLATE = "pipelines/complete"
@@ -130,20 +131,7 @@ def tell(ws: Workspace, found: MonitorReport, *, channels: list[str], dashboard:
     Raises:
         DeliveryError: a configured channel or dashboard server refused; everything else was still done.
     """
-    failures: list[AwsAutoError] = []
-    from aws_auto.pipeline.web.slack import Slack
-
-    for name in channels:
-        notifier = Slack.from_environment(os.environ, clock=ws.clock)
-        if not notifier.configured:
-            render.talk(f"{name}: nobody is told, {VARIABLES[name]} is not set")
-            continue
-        for alert in found.alerts:
-            try:
-                notifier.send(alert)
-            except DeliveryError as error:
-                failures.append(error)
-        render.talk(f"{name}: {len(found.alerts)} alerts to tell" if found.alerts else f"{name}: nothing to tell")
+    failures = _sent(ws, found.alerts, channels)
     if dashboard is not None:
         try:
             _publish(ws, found)
@@ -151,6 +139,34 @@ def tell(ws: Workspace, found: MonitorReport, *, channels: list[str], dashboard:
             failures.append(error)
     if failures:
         raise failures[0]
+
+
+def send(ws: Workspace, alerts: Sequence[Alert], channels: list[str]) -> None:
+    """Send alerts to channels; one that is not configured is said.
+
+    Raises:
+        DeliveryError: a configured channel refused; the others were still told.
+    """
+    if failures := _sent(ws, alerts, channels):
+        raise failures[0]
+
+
+def _sent(ws: Workspace, alerts: Sequence[Alert], channels: list[str]) -> list[AwsAutoError]:
+    from aws_auto.pipeline.web.slack import Slack
+
+    failures: list[AwsAutoError] = []
+    for name in channels:
+        notifier = Slack.from_environment(os.environ, clock=ws.clock)
+        if not notifier.configured:
+            render.talk(f"{name}: nobody is told, {VARIABLES[name]} is not set")
+            continue
+        for alert in alerts:
+            try:
+                notifier.send(alert)
+            except DeliveryError as error:
+                failures.append(error)
+        render.talk(f"{name}: {len(alerts)} alerts to tell" if alerts else f"{name}: nothing to tell")
+    return failures
 
 
 def _publish(ws: Workspace, found: MonitorReport) -> None:

@@ -22,6 +22,14 @@ class Switch(StrEnum):
     DISABLED = "disabled"
 
 
+class Verdict(StrEnum):
+    """What a person says about an alarm."""
+
+    TRUE = "true"
+    FALSE = "false"
+    IGNORE = "ignore"
+
+
 class DataSource(StrEnum):
     """Where data comes from."""
 

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from aws_auto.errors import ArtifactError, NotEnoughData, SchemaError
-from aws_auto.frame import RESOURCE, STATISTICS, TIMESTAMP
+from aws_auto.frame import RESOURCE, STATISTICS, TIME_DTYPE, TIMESTAMP
 from aws_auto.ml import files
 from aws_auto.ml.anomaly.detector import FleetDetector, ResourceDetector
 from aws_auto.ml.anomaly.grid import grid_of, grids
@@ -77,6 +77,26 @@ class AnomalyPredictor:
         return rows.select(RESOURCE, TIMESTAMP).join(
             answers, on=[RESOURCE, TIMESTAMP], how="left", maintain_order="left"
         )
+
+    def band(self, rows: pl.DataFrame, resource: str, metric: str) -> pl.DataFrame:
+        """What was expected of one metric at each of the resource's rows: ``timestamp, expected, low, high``.
+
+        Between ``low`` and ``high`` no alarm is raised. Empty for a resource or metric that was not there in training.
+        """
+        part = unique(rows.filter(pl.col(RESOURCE) == resource))
+        one = self.detector.resources.get(resource)
+        if one is None or metric not in one.metrics or part.is_empty():
+            return pl.DataFrame(
+                schema={TIMESTAMP: TIME_DTYPE, **dict.fromkeys(("expected", "low", "high"), pl.Float64)}
+            )
+        grid = grid_of(part, one.metrics, one.period)
+        judged, m = one.scorer.judge(grid), one.metrics.index(metric)
+        channel = (judged.deviation(grid.values)[:, m] / one.quiet[:, m, None]).argmax(axis=0)
+        at = np.maximum(grid.column, 0)
+        width = self.detector.threshold * one.quiet[channel[at], m] * judged.scale[channel[at], m, at]
+        expected = judged.expected[channel[at], m, at]
+        figures = {"expected": expected, "low": expected - width, "high": expected + width}
+        return part.select(TIMESTAMP).with_columns(**{k: pl.Series(v).fill_nan(None) for k, v in figures.items()})
 
     def files(self) -> dict[str, bytes]:
         """A bundle that the recipe's ``load`` reads."""

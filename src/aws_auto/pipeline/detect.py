@@ -1,0 +1,294 @@
+"""Detect: what is wrong in the newest window, why, and what a person can do; and what people say about it afterwards.
+
+The champion of ``anomaly-detector`` judges the window from the rows before it. Each alarm is explained from the metrics
+of all resources. What people answered to earlier alarms is respected: an alarm that was called false, or is to be
+ignored until a day, is kept in the table but not told again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from aws_auto.errors import ModelNotFound, UsageError
+from aws_auto.frame import RESOURCE, TIME_DTYPE, TIMESTAMP
+from aws_auto.pipeline.ports import Batch, Window
+from aws_auto.pipeline.process import process
+from aws_auto.protocols import Progress, silent
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from aws_auto.frame import MetricFrame
+    from aws_auto.ml.anomaly.root_cause.results import RootCause
+    from aws_auto.ml.anomaly.root_cause.topology import Topology
+    from aws_auto.ml.recipes.anomaly import AnomalyPredictor
+    from aws_auto.pipeline.ports import Workspace
+
+MODEL = "anomaly-detector"
+INCIDENTS = "incidents"
+FEEDBACK = "feedback"
+KEYS = (RESOURCE, TIMESTAMP)
+#: The detector judges from a day before, the explanation from the same hours of the week before.
+HISTORY = timedelta(days=8)
+#: Alarms explained at most in one run, the most severe first; the rest is listed without a cause.
+MOST_EXPLAINED = 20
+#: Causes of an alarm whose curves are kept for the report.
+MOST_DRAWN = 3
+#: Span of the picture before and after an alarm.
+AROUND = timedelta(hours=12)
+
+
+class Verdict(StrEnum):
+    """What a person says about an alarm."""
+
+    TRUE = "true"
+    FALSE = "false"
+    IGNORE = "ignore"
+
+
+class Severity(StrEnum):
+    """What to do about it: the score is r / (1 + r), where r is the deviation over the alarm threshold."""
+
+    LOW = "low"  # below twice the threshold: look when there is time
+    MEDIUM = "medium"  # twice to four times: look today
+    HIGH = "high"  # four times and more: look now
+
+    @classmethod
+    def of(cls, score: float) -> Severity:
+        """The level of a score."""
+        return cls.HIGH if score >= 0.8 else cls.MEDIUM if score >= 2 / 3 else cls.LOW
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """One alarm: where, when, what was expected, why, and what people said about it.
+
+    Attributes:
+        picture: the alarm's metric around it: timestamp, value, expected, low, high.
+        curves: by resource and metric of the ranked causes, the same hours: timestamp, value.
+        suppressed: why it is not told, empty when it is.
+    """
+
+    anomaly_id: str
+    resource: str
+    metric: str
+    start: datetime
+    end: datetime
+    score: float
+    severity: Severity
+    value: float | None
+    expected: float | None
+    low: float | None
+    high: float | None
+    cause: RootCause | None
+    picture: pl.DataFrame = field(repr=False, compare=False)
+    curves: Mapping[tuple[str, str], pl.DataFrame] = field(repr=False, compare=False)
+    suppressed: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Detection:
+    """One run of the detection."""
+
+    at: datetime
+    window: Window
+    version: int
+    simulated: bool
+    incidents: tuple[Found, ...]
+    judged: int
+    unknown: Mapping[str, int]
+
+    @property
+    def told(self) -> tuple[Found, ...]:
+        """The alarms that nobody has answered yet."""
+        return tuple(i for i in self.incidents if not i.suppressed)
+
+
+def detect(
+    ws: Workspace,
+    window: Window,
+    *,
+    topology: Topology | None = None,
+    maintenance: Sequence[Window] = (),
+    progress: Progress = silent,
+) -> Detection:
+    """Judge the window, explain each alarm, and store what was found.
+
+    Args:
+        ws: holds data and champion.
+        window: what to judge; eight days before it are read as the past.
+        topology: who calls whom; without one it is read from the resources and learned.
+        maintenance: spans in which nothing is told.
+        progress: told about every explanation.
+
+    Raises:
+        ModelNotFound: no champion of anomaly-detector.
+        NotEnoughData: the lake holds nothing there.
+    """
+    from aws_auto.ml.anomaly.alarms import alarms
+    from aws_auto.ml.recipes.anomaly import AnomalyDetector
+
+    champion = ws.registry.champion(MODEL)
+    if champion is None:
+        raise ModelNotFound(
+            f"no champion of {MODEL}",
+            where=str(ws.root),
+            hint=f"train first: aws-auto ml train-models --models {MODEL} --data-source sample",
+        )
+    progress("judge", 0, 1)
+    predictor = AnomalyDetector().load(ws.registry.files(champion))
+    frame = process(ws, Window(window.start - HISTORY, window.end)).frame
+    answers = predictor.predict(frame.data)
+    new = answers.filter((pl.col(TIMESTAMP) >= window.start) & (pl.col(TIMESTAMP) < window.end))
+    raised = sorted(alarms(new, frame.period()), key=lambda a: -a["score"])
+    said = _feedback(ws)
+    incidents = []
+    for number, alarm in enumerate(raised):
+        progress(f"explain {alarm[RESOURCE]}", number, len(raised))
+        cause = _explained(frame, alarm, topology) if number < MOST_EXPLAINED else None
+        quiet = _suppressed(alarm, said, maintenance, ws.clock.now())
+        incidents.append(_found(alarm, frame, predictor, cause, quiet))
+    progress("done", len(raised), len(raised))
+    notes = new.filter(pl.col("note").is_not_null()).group_by("note").len()
+    detection = Detection(
+        at=ws.clock.now(),
+        window=window,
+        version=champion.version,
+        simulated=bool(champion.report.get("lineage", {}).get("simulated", False)),
+        incidents=tuple(incidents),
+        judged=new["score"].count(),
+        unknown=dict(notes.iter_rows()),
+    )
+    _store(ws, detection)
+    return detection
+
+
+def feedback(
+    ws: Workspace, anomaly_id: str, verdict: Verdict, *, until: datetime | None = None, note: str = ""
+) -> None:
+    """Store what a person says about an alarm; a later word replaces an earlier one.
+
+    Args:
+        ws: where the alarm was found.
+        anomaly_id: as listed by `detect`.
+        verdict: true, false, or ignore.
+        until: with ignore, the day until which alarms of the same resource and metric are not told.
+        note: for whoever reads it later.
+
+    Raises:
+        UsageError: no such alarm, or ``ignore`` without ``until``.
+    """
+    if verdict is Verdict.IGNORE and until is None:
+        raise UsageError("ignore needs a day", where="--until", hint="for example --until 2026-12-31")
+    known = ws.lake.scan(INCIDENTS)
+    found = pl.DataFrame() if not known.collect_schema() else known.filter(pl.col("anomaly_id") == anomaly_id).collect()
+    if found.is_empty():
+        raise UsageError(
+            f"no alarm is called {anomaly_id!r}", hint="list alarms with their ids: aws-auto ml detect --json"
+        )
+    row = found.row(0, named=True)
+    rows = pl.DataFrame(
+        {
+            RESOURCE: [row[RESOURCE]],
+            TIMESTAMP: pl.Series([row[TIMESTAMP]], dtype=TIME_DTYPE),
+            "end": pl.Series([row["end"]], dtype=TIME_DTYPE),
+            "metric": [row["metric"]],
+            "anomaly_id": [anomaly_id],
+            "verdict": [str(verdict)],
+            "until": pl.Series([until], dtype=TIME_DTYPE),
+            "note": [note],
+            "said_at": pl.Series([ws.clock.now()], dtype=TIME_DTYPE),
+        }
+    )
+    window = Window(row[TIMESTAMP], row[TIMESTAMP] + timedelta(microseconds=1))
+    ws.lake.write(Batch(dataset=FEEDBACK, rows=rows, window=window, keys=KEYS, final=False))
+    ws.journal.append("feedback", anomaly_id=anomaly_id, verdict=str(verdict), note=note)
+
+
+def _feedback(ws: Workspace) -> pl.DataFrame:
+    scan = ws.lake.scan(FEEDBACK)
+    return scan.collect() if scan.collect_schema() else pl.DataFrame()
+
+
+def _suppressed(alarm: Mapping[str, Any], said: pl.DataFrame, maintenance: Sequence[Window], now: datetime) -> str:
+    if any(w.start <= alarm["start"] and alarm["end"] < w.end for w in maintenance):
+        return "maintenance window"
+    if said.is_empty():
+        return ""
+    same = said.filter((pl.col(RESOURCE) == alarm[RESOURCE]) & (pl.col("metric") == alarm["metric"]))
+    this = same.filter((pl.col(TIMESTAMP) <= alarm["end"]) & (pl.col("end") >= alarm["start"]))
+    if this.filter(pl.col("verdict") == Verdict.FALSE).height:
+        return "called false"
+    ignored = same.filter((pl.col("verdict") == Verdict.IGNORE) & (pl.col("until") > now))
+    return f"ignored until {max(ignored['until']):%Y-%m-%d}" if ignored.height else ""
+
+
+def _explained(frame: MetricFrame, alarm: Mapping[str, Any], topology: Topology | None) -> RootCause:
+    from aws_auto.ml.anomaly.root_cause.analyse import analyse
+
+    # The end of an incident is exclusive; an alarm of a single point lasts one period.
+    period = timedelta(seconds=frame.period().get(alarm[RESOURCE], 300.0))
+    incident = (alarm[RESOURCE], alarm["metric"], alarm["start"], alarm["end"] + period)
+    return analyse(frame, incident, topology=topology)
+
+
+def _found(
+    alarm: Mapping[str, Any], frame: MetricFrame, predictor: AnomalyPredictor, cause: RootCause | None, suppressed: str
+) -> Found:
+    near = pl.col(TIMESTAMP).is_between(alarm["start"] - AROUND, alarm["end"] + AROUND)
+    around = frame.data.filter(near)
+    mine = pl.col(RESOURCE) == alarm[RESOURCE]
+    band = predictor.band(frame.data, alarm[RESOURCE], alarm["metric"])
+    picture = (
+        around.filter(mine)
+        .select(TIMESTAMP, value=pl.col(alarm["metric"]))
+        .join(band, on=TIMESTAMP, how="left", maintain_order="left")
+    )
+    return Found(
+        anomaly_id=alarm["anomaly_id"],
+        resource=alarm[RESOURCE],
+        metric=alarm["metric"],
+        start=alarm["start"],
+        end=alarm["end"],
+        score=alarm["score"],
+        severity=Severity.of(alarm["score"]),
+        value=alarm["value"],
+        expected=alarm["expected"],
+        low=alarm["low"],
+        high=alarm["high"],
+        cause=cause,
+        picture=picture,
+        curves=_curves(around, cause),
+        suppressed=suppressed,
+    )
+
+
+def _curves(around: pl.DataFrame, cause: RootCause | None) -> dict[tuple[str, str], pl.DataFrame]:
+    pairs = dict.fromkeys((f.resource, f.metric) for f in cause.contributing_factors[:MOST_DRAWN]) if cause else ()
+    return {
+        (resource, metric): around.filter(pl.col(RESOURCE) == resource).select(TIMESTAMP, value=pl.col(metric))
+        for resource, metric in pairs
+        if metric in around.columns
+    }
+
+
+def _store(ws: Workspace, detection: Detection) -> None:
+    """Alarms by resource and start, so that `feedback` knows them; judging a window again replaces them."""
+    if detection.incidents:
+        rows = pl.DataFrame(
+            {
+                RESOURCE: [i.resource for i in detection.incidents],
+                TIMESTAMP: pl.Series([i.start for i in detection.incidents], dtype=TIME_DTYPE),
+                "end": pl.Series([i.end for i in detection.incidents], dtype=TIME_DTYPE),
+                "anomaly_id": [i.anomaly_id for i in detection.incidents],
+                "metric": [i.metric for i in detection.incidents],
+                "score": [i.score for i in detection.incidents],
+            }
+        )
+        ws.lake.write(Batch(dataset=INCIDENTS, rows=rows, window=detection.window, keys=KEYS, final=False))
+    ws.journal.append("detect", version=detection.version, incidents=len(detection.incidents), told=len(detection.told))
