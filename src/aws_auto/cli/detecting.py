@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from aws_auto.cli import render
-from aws_auto.errors import MissingExtra, UsageError
+from aws_auto.errors import UsageError
 from aws_auto.pipeline.ports import Alert, Window
 from aws_auto.results import as_json as to_json
 
@@ -75,15 +75,7 @@ def show(ws: Workspace, found: Detection, *, html: Path | None, as_json: bool) -
     """The table or JSON, the incident report, and what to do next."""
     from aws_auto.pipeline.web.incidents import incident_report
 
-    try:
-        text = incident_report(found)
-    except MissingExtra as missing:
-        if html is not None:
-            raise
-        render.talk(f"no HTML report: {missing.message}; {missing.hint}")
-    else:
-        path = html or ws.root / "reports" / f"incidents-{found.at:%Y%m%dT%H%M%S}.html"
-        render.talk(f"report: {render.write(path, text)}")
+    render.report(ws, "incidents", lambda: incident_report(found), asked=html)
     if as_json:
         render.emit(
             {

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from aws_auto.cli import render
-from aws_auto.errors import AwsAutoError, DeliveryError, MissingExtra, UsageError
+from aws_auto.errors import AwsAutoError, DeliveryError, UsageError
 from aws_auto.results import BackTest
 from aws_auto.results import as_json as to_json
 
@@ -66,17 +66,9 @@ def _rules(ws: Workspace, config: list[Path] | None) -> ModelMonitoring | None:
 
 def show(ws: Workspace, found: MonitorReport, *, html: Path | None, as_json: bool) -> None:
     """The table or JSON, the HTML report, and what to do next."""
-    from aws_auto.pipeline.web import report
+    from aws_auto.pipeline.web.report import monitor_report
 
-    try:
-        text = report.monitor_report(found)
-    except MissingExtra as missing:
-        if html is not None:
-            raise
-        render.talk(f"no HTML report: {missing.message}; {missing.hint}")
-    else:
-        path = html or ws.root / "reports" / f"monitor-{found.at:%Y%m%dT%H%M%S}.html"
-        render.talk(f"report: {render.write(path, text)}")
+    render.report(ws, "monitor", lambda: monitor_report(found), asked=html)
     if as_json:
         plain = to_json(found)
         for model, health in zip(plain["models"], found.models, strict=True):

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from aws_auto.errors import UsageError
+from aws_auto.errors import MissingExtra, UsageError
 from aws_auto.results import as_json
 
 if TYPE_CHECKING:
     from aws_auto.pipeline.plan import Plan
-    from aws_auto.pipeline.ports import Estimate
+    from aws_auto.pipeline.ports import Estimate, Workspace
     from aws_auto.protocols import Progress
 
 
@@ -139,3 +139,21 @@ def write(path: Path, text: str) -> Path:
             f"cannot be written: {error.strerror}", where=str(path), hint="choose another place"
         ) from error
     return path
+
+
+def report(ws: Workspace, kind: str, make: Callable[[], str], *, asked: Path | None) -> None:
+    """Write an HTML report where asked, else into the workspace, and say where; without plotly say what to install.
+
+    Raises:
+        MissingExtra: a place was asked for and the page cannot be made.
+        UsageError: the place cannot be written to.
+    """
+    try:
+        text = make()
+    except MissingExtra as missing:
+        if asked is not None:
+            raise
+        talk(f"no HTML report: {missing.message}; {missing.hint}")
+        return
+    path = asked or ws.root / "reports" / f"{kind}-{ws.clock.now():%Y%m%dT%H%M%S}.html"
+    talk(f"report: {write(path, text)}")

@@ -165,10 +165,11 @@ def train(ws: Workspace, request: Request, span: Window, *, progress: Bar) -> Ou
 
 def show(ws: Workspace, outcome: Outcome, *, html: Path | None, as_json: bool) -> None:
     """The summary table or JSON, the HTML report, and what to do next."""
+    from aws_auto.pipeline.web.report import train_report
+
     if outcome.trained:
-        path = _write_html(ws, outcome, html)
-        if path:
-            render.talk(f"report: {path}")
+        reports = [t.report for t in outcome.trained]
+        render.report(ws, "train", lambda: train_report(reports), asked=html)
     if as_json:
         render.emit(
             {
@@ -209,18 +210,3 @@ def _rows(trained: Trained) -> list[tuple[object, ...]]:
             )
         )
     return rows
-
-
-def _write_html(ws: Workspace, outcome: Outcome, html: Path | None) -> Path | None:
-    from aws_auto.errors import MissingExtra
-    from aws_auto.pipeline.web import report
-
-    path = html or ws.root / "reports" / f"train-{ws.clock.now():%Y%m%dT%H%M%S}.html"
-    try:
-        text = report.train_report([t.report for t in outcome.trained])
-    except MissingExtra as missing:
-        if html is not None:
-            raise
-        render.talk(f"no HTML report: {missing.message}; {missing.hint}")
-        return None
-    return render.write(path, text)
