@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -42,6 +42,7 @@ class Scores:
         high: upper end.
         driver: row of `members` that was most surprised, -1 where not judged.
         members: names of the members.
+        surprise: of each member, shape ``(members, points)``: what `score` is the weighted mean of.
     """
 
     score: Floats
@@ -50,6 +51,7 @@ class Scores:
     high: Floats
     driver: Ints
     members: tuple[str, ...]
+    surprise: Floats
 
     @property
     def judged(self) -> NDArray[np.bool_]:
@@ -70,7 +72,7 @@ class State:
     scale: float
     peaks: Floats
     weeks: float
-    newest: Floats = field(default_factory=lambda: np.r_[np.full(4, np.nan), -1.0])
+    newest: Floats
 
     @classmethod
     def empty(cls, profile: Profile, clock: Clock, block: int) -> State:
@@ -86,6 +88,7 @@ class State:
             scale=1.0,
             peaks=np.zeros(0),
             weeks=0.0,
+            newest=unjudged(len(profile.weights))[:, 0],
         )
 
     def copy(self) -> State:
@@ -147,7 +150,8 @@ class Detector:
         score = _mean(calibrator.judge(raw), profile)[slots.seen]
         peaks = episode_peaks(np.flatnonzero(slots.seen).astype(np.float64) * clock.step, score, clock.step)
         weeks = len(z) * clock.step / (7 * DAY)
-        state = State(clock, season, members, calibrator, view.z[-PAST:], center, scale, peaks, weeks)
+        newest = unjudged(len(profile.weights))[:, 0]
+        state = State(clock, season, members, calibrator, view.z[-PAST:], center, scale, peaks, weeks, newest)
         return cls(profile, state)
 
     def score(self, times: ArrayLike, values: ArrayLike) -> Scores:
@@ -162,21 +166,18 @@ class Detector:
             values: NaN where missing.
         """
         t, v = np.asarray(times, float), np.asarray(values, float)
+        names = tuple(self.profile.weights)
         if not self.ready:
-            nothing = np.full(len(t), np.nan)
-            return Scores(nothing, nothing, nothing, nothing, np.full(len(t), -1), tuple(self.profile.weights)), self
+            return as_scores(unjudged(len(names), len(t)), names), self
         state = self.state.copy()
         first = state.clock.next
         slots = state.clock.arrive(t, v)
-        rows = np.empty((5, len(slots.values)))
+        rows = unjudged(len(names), 0)
         if len(slots.values):
             rows = self._judge(state, slots.values, slots.seen.astype(float), first)
-        found = np.c_[np.full((5, 1), np.nan), state.newest, rows]
-        found[4, 0] = -1
+        found = np.concatenate([unjudged(len(names)), state.newest[:, None], rows], axis=1)
         state.newest = found[:, -1].copy()
-        at = found[:, slots.point + 2]
-        scores = Scores(at[0], at[1], at[2], at[3], at[4].astype(np.int64), tuple(self.profile.weights))
-        return scores, replace(self, state=state)
+        return as_scores(found[:, slots.point + 2], names), replace(self, state=state)
 
     def threshold(self, per_week: float = 1.0) -> float:
         """The score that training reached in at most ``per_week`` episodes a week, counted as if all were false.
@@ -222,7 +223,7 @@ class Detector:
         return cls(profile, state, ready=settings["ready"])
 
     def _judge(self, state: State, values: Floats, seen: Floats, first: int) -> Floats:
-        """Score, expected, low, high and driver of new slots. Changes ``state``."""
+        """Rows of `as_scores` for new slots. Changes ``state``."""
         z = squash((values - state.center) / state.scale)
         season = state.season.advance(z, seen, first)
         view = View(np.r_[state.z, z], seen, first, state.clock.per_day, *season)
@@ -241,8 +242,21 @@ class Detector:
                 low,
                 high,
                 surprise[:-1].argmax(axis=0).astype(float),
+                *surprise[:-1],
             ]
         )
+
+
+def unjudged(members: int, points: int = 1) -> Floats:
+    """Rows of `as_scores` for points that are not judged."""
+    rows = np.full((5 + members, points), np.nan)
+    rows[4] = -1
+    return rows
+
+
+def as_scores(rows: Floats, members: tuple[str, ...]) -> Scores:
+    """Name the rows: score, expected, low, high, driver, and the surprise of each member."""
+    return Scores(rows[0], rows[1], rows[2], rows[3], rows[4].astype(np.int64), members, rows[5:])
 
 
 def _mean(surprise: Floats, profile: Profile) -> Floats:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 RIDGE = 1e-3
+RELATIVE_RIDGE = 1e-5
 #: Slots after which a window's weight in the covariance has fallen to 1/e.
 MEMORY = 20_000.0
 
@@ -61,7 +62,9 @@ class Moments:
         if self.weight < 1:
             return np.zeros(size), np.eye(size)
         mean = self.total / self.weight
-        covariance = self.square / self.weight - np.outer(mean, mean) + RIDGE * np.eye(size)
+        covariance = self.square / self.weight - np.outer(mean, mean)
+        # A steep trend makes windows large and almost parallel; the second part keeps rounding out of the inverse.
+        covariance += (RIDGE + RELATIVE_RIDGE * np.trace(covariance) / size) * np.eye(size)
         return mean, np.asarray((covariance + covariance.T) / 2)
 
     def copy(self) -> Moments:

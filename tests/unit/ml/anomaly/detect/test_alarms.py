@@ -15,7 +15,9 @@ def scores_of(high, value=5.0):
     for at, how in high.items():
         score[at] = how
     flat = np.full(60, 10.0)
-    return Scores(score, flat, flat - value, flat + value, np.ones(60, np.int64), ("shape", "seasonal"))
+    return Scores(
+        score, flat, flat - value, flat + value, np.ones(60, np.int64), ("shape", "seasonal"), np.zeros((2, 60))
+    )
 
 
 def told(high, values=None, **policy):
