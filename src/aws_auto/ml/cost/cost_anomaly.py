@@ -130,7 +130,7 @@ def _candidates(account: Series, matters: Floats, rules: Rules) -> list[_Candida
                 continue
             fresh += [_Candidate(rows, span) for span in spans(costs, account.total, matters, rules)]
         chosen = _with_coarser(chosen, fresh) if level else _without_moves(fresh, account, matters)
-    return _together(chosen)
+    return _together(chosen, account)
 
 
 def _levels(account: Series) -> list[list[frozenset[int]]]:
@@ -182,11 +182,11 @@ def _overlap(part: Span, whole: Span) -> float:
     return sum(e for i, e in enumerate(part.excess, start=part.first) if whole.first <= i <= whole.last)
 
 
-def _together(chosen: list[_Candidate]) -> list[_Candidate]:
-    """What starts and ends on the same days in the same direction is one event: one alarm, several causes."""
+def _together(chosen: list[_Candidate], account: Series) -> list[_Candidate]:
+    """What starts and ends on the same days in one service and region, or all new in one region, is one event."""
     out: list[_Candidate] = []
     for one in sorted(chosen, key=lambda c: (c.span.first, -abs(c.span.money))):
-        same = next((c for c in out if _alike(c.span, one.span)), None)
+        same = next((c for c in out if _alike(c.span, one.span) and _related(account, c, one)), None)
         if same is None:
             out.append(one)
         else:
@@ -198,6 +198,14 @@ def _alike(a: Span, b: Span) -> bool:
     shared = min(a.last, b.last) - max(a.first, b.first) + 1
     either = max(a.last, b.last) - min(a.first, b.first) + 1
     return a.sign == b.sign and abs(a.first - b.first) <= 1 and shared >= _SAME_DAYS * either
+
+
+def _related(account: Series, a: _Candidate, b: _Candidate) -> bool:
+    """One service in one region, or a region in which there was nothing before."""
+    places = {account.leaves[row][:2] for row in a.rows | b.rows}
+    regions = {region for _, region in places}
+    before = account.costs[sorted(a.rows | b.rows)][:, list(a.span.reference)].sum()
+    return len(places) == 1 or (len(regions) == 1 and before == 0.0)
 
 
 def _both(a: Span, b: Span) -> Span:

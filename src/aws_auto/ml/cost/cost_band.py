@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 _WEEK, _MONTH = 7, 28
+#: Days after which the level of a step is known, and what comes on top of it can be seen.
+_STEP_KNOWN = 3
 #: A step back of this many times the step before it is the return from it.
 _BACK = (0.6, 1.4)
 
@@ -45,7 +47,7 @@ class Rules:
         floor_of_account: the same, as a share of the account's usual day.
     """
 
-    matters: float = 0.0175
+    matters: float = 0.02
     matters_of_bill: float = 0.005
     far: float = 4.0
     drift: float = 1.0
@@ -108,11 +110,39 @@ def spans(costs: Floats, account: Floats, matters: Floats, rules: Rules) -> list
         matters: least money of a span, by the day on which it is noticed, see `least`.
         rules: when a distance counts.
     """
+    outer = _scanned(costs, account, matters, rules)
+    return sorted(
+        [*_joined(outer), *(inner for span in outer for inner in _on_top(span, costs, account, matters, rules))],
+        key=lambda span: span.first,
+    )
+
+
+def _scanned(costs: Floats, account: Floats, matters: Floats, rules: Rules) -> list[Span]:
     scan = _Scan(costs, account, matters, rules)
     for day in range(rules.learn, len(costs)):
         scan.step(day)
     scan.finish()
-    return _joined(scan.found)
+    return scan.found
+
+
+def _on_top(span: Span, costs: Floats, account: Floats, matters: Floats, rules: Rules) -> list[Span]:
+    """What comes on top of a step while it lasts, judged from the days of the step alone."""
+    days = slice(span.first, span.last + 1)
+    if span.gradual or span.last - span.first < _STEP_KNOWN:
+        return []
+    inner = _scanned(costs[days], account[days], matters[days], replace(rules, learn=_STEP_KNOWN))
+    return [
+        replace(
+            one,
+            first=one.first + span.first,
+            last=one.last + span.first,
+            noticed=one.noticed + span.first,
+            reference=tuple(day + span.first for day in one.reference),
+            open=one.open and span.open,
+        )
+        for one in inner
+        if one.sign == span.sign
+    ]
 
 
 def expected(costs: Floats, past: list[int], day: int) -> tuple[float, float]:

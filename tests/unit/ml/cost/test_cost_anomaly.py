@@ -1,4 +1,4 @@
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import polars as pl
@@ -176,3 +176,36 @@ def test_a_span_reads_no_day_ahead_of_itself():
     cut = spans(costs[:55], costs[:55], least(costs[:55], costs[:55], rules), rules)
     assert (cut[0].first, cut[0].noticed) == (whole[0].first, whole[0].noticed)
     assert cut[0].excess == whole[0].excess[: len(cut[0].excess)]
+
+
+def test_what_comes_on_top_of_a_new_level_is_an_event_of_its_own(make):
+    def cost(day):
+        return 1.0 if day < 20 else 9.0 if day == 27 else 2.0
+
+    make.usage("BoxUsage:m5.large", resource="i-1", cost=cost, days=32)
+    rise, spike = cost_anomalies(make.bill).events
+    assert (rise.kind, spike.kind) == ("rise", "spike")
+    assert spike.start.date() == date(2026, 3, 29)
+    assert spike.money == pytest.approx(7 * 24, rel=0.05)
+
+
+def test_two_services_that_rise_on_one_day_are_two_events(make):
+    extra(base(make), "BoxUsage:m5.large", "i-new", 1.5, first=20, days=6)
+    extra(
+        make,
+        "InstanceUsage:db.r5.large",
+        "db-new",
+        1.5,
+        first=20,
+        days=6,
+        service_name="Amazon Relational Database Service",
+    )
+    found = cost_anomalies(make.bill).events
+    assert {event.cause.resource_id for event in found} == {"i-new", "db-new"}
+
+
+def test_a_new_region_is_one_event_whatever_runs_there(make):
+    for service, usage_type, resource in (("A", "APS2-BoxUsage:x", "i-2"), ("B", "APS2-InstanceUsage:db.x", "db-2")):
+        extra(make, usage_type, resource, 1.5, first=20, days=6, region_id="ap-southeast-2", service_name=service)
+    (event,) = cost_anomalies(base(make).bill).events
+    assert event.money == pytest.approx(2 * 6 * 36, rel=0.02)
