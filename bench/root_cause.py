@@ -290,6 +290,65 @@ def petshop_cases(half: str) -> Iterator[Case]:
             yield Case(f"PetShop {half}", frame, incident, said["root_cause"]["node"], graph, reference)
 
 
+def planted_cases(count: int, seed: int) -> Iterator[Case]:
+    """PetShop's own normal rows and graph, with trouble planted at a random node below the front: other roots."""
+    rng = np.random.default_rng(seed)
+    for scenario in ("low_traffic", "high_traffic"):
+        graph = _petshop_graph(DATA / f"petshop/{scenario}/graph.csv")
+        normal = _petshop_frame(DATA / f"petshop/{scenario}/noissue/metrics.csv").data
+        times = normal["timestamp"].unique().sort()
+        middle = len(times) // 2
+        reference = MetricFrame(normal.filter(pl.col("timestamp") >= times[middle]))
+        level = pl.col("latency", "latency_p95") * float(np.exp(rng.normal(0, 0.3)))
+        reference = MetricFrame(reference.data.with_columns(level))
+        roots = sorted(set(graph.below("PetSite")) - {"PetSite"})
+        made = 0
+        while made < count // 2:
+            first = int(rng.integers(0, middle - 5))
+            rows = normal.filter(pl.col("timestamp").is_between(times[first], times[first + 4]))
+            case = _planted(rng, rows, graph, str(rng.choice(roots)))
+            if case is not None:
+                made += 1
+                yield Case("PetShop, planted roots", *case, graph, reference)
+
+
+def _planted(
+    rng: np.random.Generator, rows: pl.DataFrame, graph: Topology, root: str
+) -> tuple[MetricFrame, Incident, str] | None:
+    metric = "latency" if rng.random() < 0.7 else "error_rate"
+    usual = dict(rows.group_by("resource_id").agg(pl.col(metric).median()).iter_rows())
+    if usual.get(root) is None or usual.get("PetSite") is None:
+        return None
+    times = rows["timestamp"].unique().sort()
+    start = int(rng.integers(1, 3))
+    felt = dict.fromkeys(times, 0.0)
+    felt |= {t: float(rng.uniform(0.5, 1.0)) for t in times[start : start + int(rng.integers(1, 3))]}
+    if (usual[root] > usual["PetSite"] and metric == "latency") or not _waits(graph, root, rows):
+        return None
+    size = {root: usual["PetSite"] * rng.uniform(0.3, 1.5) if metric == "latency" else rng.uniform(3, 30)}
+    front = [root]
+    while front:  # callers wait for a part of it, once each
+        node = front.pop(0)
+        for caller in sorted(graph.callers.get(node, {})):
+            if caller not in size:
+                size[caller] = size[node] * rng.uniform(0.4, 1.0)
+                front.append(caller)
+    shape = pl.col("timestamp").replace_strict(felt, return_dtype=pl.Float64)
+    extra = pl.col("resource_id").replace_strict(size, default=0.0, return_dtype=pl.Float64) * shape
+    columns = [c for c in (metric, f"{metric}_p95") if c in rows.columns]
+    planted = rows.with_columns(pl.col(columns) + extra)
+    incident = Incident("PetSite", metric, times[start], times[-1] + STEP)
+    return MetricFrame(planted), incident, root
+
+
+def _waits(graph: Topology, root: str, rows: pl.DataFrame) -> bool:
+    """Whether the front can wait for that node at all: not when each way to it leads through something slower."""
+    usual = dict(rows.group_by("resource_id").agg(pl.col("latency").median()).iter_rows())
+    quick = {n for n, ms in usual.items() if ms is not None and ms <= usual["PetSite"]} | {"PetSite", root}
+    near = Topology(tuple(e for e in graph.edges if e.caller in quick and e.callee in quick))
+    return root in near.below("PetSite")
+
+
 def _petshop_frame(path: Path) -> MetricFrame:
     """Three header rows: node, metric, statistic. Seconds become milliseconds, availability becomes the error rate."""
     lines = path.read_text().splitlines()
@@ -556,6 +615,7 @@ def main() -> None:
     makers = {
         "graphs": lambda: graph_cases(options.cases, options.seed),
         "account": lambda: account_cases(options.cases, options.seed),
+        "planted": lambda: planted_cases(options.cases, options.seed) if DATA.exists() else (),
         "petshop": lambda: petshop_cases(options.half),
     }
     if options.fit:
@@ -571,7 +631,7 @@ def main() -> None:
             show(table)
             print(f"  {time.process_time() - begin:.1f} CPU s")
             result |= table
-            simulated += seen if name != "petshop" else []
+            simulated += seen if name in ("graphs", "account") else []
     if options.only in "smd":
         for half in SMD_HALVES if options.half == "all" else (options.half,):
             table = smd(half)

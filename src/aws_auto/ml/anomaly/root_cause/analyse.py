@@ -17,7 +17,7 @@ from aws_auto.ml.anomaly.root_cause.measure import Symptom, evidence, first_look
 from aws_auto.ml.anomaly.root_cause.rank import Ranking
 from aws_auto.ml.anomaly.root_cause.results import Correlated, Evidence, Factor, Incident, RootCause
 from aws_auto.ml.anomaly.root_cause.topology import Topology, joined, learned, relations
-from aws_auto.ml.anomaly.root_cause.trace import relative_noise, trace
+from aws_auto.ml.anomaly.root_cause.trace import Noise, noise, trace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -109,17 +109,17 @@ def _checked(frame: MetricFrame, asked: Incident) -> None:
 
 
 def _evidence(
-    frame: MetricFrame, asked: Incident, axis: Axis, noise: Mapping[str, Mapping[str, float]]
+    frame: MetricFrame, asked: Incident, axis: Axis, lent: Mapping[str, Mapping[str, Noise]]
 ) -> list[Evidence]:
     data = axis.window(frame.data)
     names = [m.name for m in frame.metrics]
     parts = {str(part[RESOURCE][0]): part for part in data.partition_by(RESOURCE, maintain_order=True)}
-    felt = _symptom(parts.get(asked.resource), names, asked, axis, noise)
+    felt = _symptom(parts.get(asked.resource), names, asked, axis, lent)
     found: list[Evidence] = []
     for resource, part in parts.items():
         there = _present(part, names)
         values = axis.values(part, there)
-        traced = trace(resource, there, values, axis, calm=felt.calm, reference=noise.get(resource))
+        traced = trace(resource, there, values, axis, calm=felt.calm, reference=lent.get(resource))
         found += evidence(traced, felt, axis) if there else []
     return found
 
@@ -129,7 +129,7 @@ def _symptom(
     names: list[str],
     asked: Incident,
     axis: Axis,
-    noise: Mapping[str, Mapping[str, float]],
+    lent: Mapping[str, Mapping[str, Noise]],
 ) -> Symptom:
     """How the incident was felt; alike everywhere when no metric is named, or when it was not seen during it."""
     if part is None or asked.metric is None or asked.metric not in _present(part, names):
@@ -138,7 +138,7 @@ def _symptom(
     if not np.isfinite(values[0, axis.start :]).any():
         return whole(axis)
     calm: NDArray[np.bool_] = first_look(values[0], axis)
-    traced = trace(asked.resource, [asked.metric], values, axis, calm=calm, reference=noise.get(asked.resource))
+    traced = trace(asked.resource, [asked.metric], values, axis, calm=calm, reference=lent.get(asked.resource))
     return symptom(traced, 0, axis)
 
 
@@ -146,15 +146,15 @@ def _present(part: pl.DataFrame, names: list[str]) -> list[str]:
     return [n for n in names if part[n].count()]
 
 
-def _noise(reference: MetricFrame | None, axis: Axis) -> dict[str, dict[str, float]]:
-    """Relative noise by resource and metric of the reference, at the sampling of the symptom."""
+def _noise(reference: MetricFrame | None, axis: Axis) -> dict[str, dict[str, Noise]]:
+    """Noise by resource and metric of the reference, at the sampling of the symptom."""
     if reference is None or reference.span is None:
         return {}
     first, last = (int(t.timestamp()) for t in reference.span)
     own = Axis(first, axis.period, 0, (last - first) // axis.period + 1)
     names = [m.name for m in reference.metrics]
     return {
-        str(part[RESOURCE][0]): relative_noise(own.values(part, there), there)
+        str(part[RESOURCE][0]): noise(own.values(part, there), there)
         for part in reference.data.partition_by(RESOURCE, maintain_order=True)
         for there in [_present(part, names)]
         if there

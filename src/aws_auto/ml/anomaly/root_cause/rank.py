@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from aws_auto.ml.anomaly.root_cause.results import Factor
-from aws_auto.ml.anomaly.root_cause.words import family, thing
+from aws_auto.ml.anomaly.root_cause.words import family, stem, thing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,10 +29,16 @@ _ENOUGH = 2.0
 _UNREACHED = {"given": 0.05, "relations": 0.25, "learned": 0.3}
 #: Errors beside a latency symptom of the same resource are another face of it, hardly its cause.
 _CO_SYMPTOM = 0.2
+#: A callee that is asked more shows what its caller does; it may still be what breaks.
+_ASKED = 0.2
 #: Money follows what is used.
 _ONLY_AN_EFFECT = 0.3
 #: Trouble of one kind in a callee (slow) may be felt as another (errors) by its caller, less surely.
 _OTHER_KIND = 0.85
+#: A latency symptom is explained by errors, or errors by latency, less surely than by the same kind.
+_OTHER_TROUBLE = 0.6
+#: What a fall is worth as a cause.
+_FALLS = {"symptom": 0.1, "demand": 0.2, "work": 0.5}
 _LEAST = 1e-4
 _SHARPNESS = 2.0
 
@@ -105,6 +111,7 @@ class Ranking:
             * self._reach(e)
             * self._size(e)
             * self._order(e)
+            * self._sense(e)
             * self._undiluted(e)
             * self.own_share(e)
         )
@@ -119,20 +126,31 @@ class Ranking:
             return _CO_SYMPTOM if kind == "symptom" and family(self.incident.metric or "") == "symptom" else 1.0
         below, above = self.graph.below(here).get(e.resource, 0.0), self.graph.above(here).get(e.resource, 0.0)
         if kind == "demand":
-            found = max(above, below if self.graph.basis == "learned" else 0.5 * below)
+            found = max(above, below if self.graph.basis == "learned" else _ASKED * below)
         else:
             found = max(above, below) if kind == "money" else below
         effect = kind == "money" and family(self.incident.metric or "") != "money"
         return max(found, _UNREACHED[self.graph.basis]) * (_ONLY_AN_EFFECT if effect else 1.0)
 
     def _size(self, e: Evidence) -> float:
-        """Whether the change is large enough to explain the symptom; only the same metric can be compared."""
+        """Whether the change is large enough to explain the symptom.
+
+        Only statistics of the same metric can be compared: a percentile must not claim what its average denies.
+        """
         s = self.symptom
-        if s is None or e.metric != s.metric or family(e.metric) != "symptom":
+        if s is None or family(e.metric) != "symptom" or family(s.metric) != "symptom":
             return 1.0
-        if e.change * s.change <= 0:
-            return 0.05
-        return _sized(e, s, 0.5 if self.graph.basis == "given" else _OTHER_KIND)
+        if stem(e.metric) != stem(s.metric):
+            return _OTHER_TROUBLE
+        trust = 0.5 if self.graph.basis == "given" else _OTHER_KIND
+        rows = (o for o in self.found[e.resource] if o.metric in (e.metric, s.metric))
+        return min(_sized(o, s, trust) if o.change * s.change > 0 else 0.05 for o in rows)
+
+    def _sense(self, e: Evidence) -> float:
+        """Getting faster, or being asked less, breaks nothing; it may follow from what broke."""
+        if e.change >= 0 or family(e.metric) == family(self.incident.metric or ""):
+            return 1.0
+        return _FALLS.get(family(e.metric), 1.0)
 
     def _undiluted(self, e: Evidence) -> float:
         """Without a graph: trouble thins out on its way up, so the one that it hit hardest is nearest to its source."""

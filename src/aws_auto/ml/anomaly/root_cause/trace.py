@@ -8,7 +8,7 @@ because levels change between regimes while relative noise hardly does.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -87,7 +87,7 @@ def trace(
     axis: Axis,
     *,
     calm: Mask,
-    reference: Mapping[str, float] | None = None,
+    reference: Mapping[str, Noise] | None = None,
 ) -> Trace:
     """Judge the rows of one resource.
 
@@ -97,7 +97,7 @@ def trace(
         values: ``(metrics, axis.end)``.
         axis: the time axis.
         calm: by slot of the incident, whether the symptom was absent.
-        reference: relative noise by metric from another period, used only where the own past is thin.
+        reference: noise by metric in another period, used only where the own past is thin.
     """
     past = values[:, : axis.start]
     observed = np.isfinite(past).sum(axis=1)
@@ -109,23 +109,34 @@ def trace(
     known = residual[:, : axis.start]
     reach = _ranked(past, 0.95) - _ranked(past, 0.05)
     floor = np.maximum(least, 0.01 * np.nan_to_num(reach) + 0.005 * np.abs(usual) + 1e-9)
-    lent = np.array([(reference or {}).get(m, _ASSUMED) for m in metrics])
-    point = np.where(observed >= THIN, row_spread(known), lent * np.abs(usual))
+    lent = np.array([_lent(reference or {}, m, level) for m, level in zip(metrics, usual, strict=True)])
+    point = np.where(observed >= THIN, row_spread(known), lent)
     point = np.fmax(np.nan_to_num(point), np.nan_to_num(floor, nan=1e-9))
     recent = known[:, -_between(axis.length, *_LOCAL) :]
     offset = np.nan_to_num(np.where(observed >= THIN, row_median(recent), 0.0))
     return Trace(resource, tuple(metrics), values, expected, offset, point, least, observed)
 
 
-def relative_noise(values: Floats, metrics: Sequence[str]) -> dict[str, float]:
-    """Spread of a point from step to step over the usual level, for metrics with enough points."""
+class Noise(NamedTuple):
+    """Spread of a point from step to step in a normal period: over the level there, and as it is."""
+
+    relative: float
+    absolute: float
+
+    def at(self, level: float) -> float:
+        """The spread to expect at a level of one's own; at level 0 only the absolute one says anything."""
+        return self.relative * abs(level) if level and np.isfinite(self.relative) else self.absolute
+
+
+def noise(values: Floats, metrics: Sequence[str]) -> dict[str, Noise]:
+    """Of the rows with enough points."""
     level = np.abs(row_median(values))
-    step = MAD * row_median(np.abs(np.diff(values, axis=1))) / np.sqrt(2)
+    step = _about_zero(np.diff(values, axis=1)) / np.sqrt(2)
     enough = np.isfinite(values).sum(axis=1) >= 4 * THIN
     return {
-        m: float(step[i] / level[i])
+        m: Noise(float(step[i] / level[i]) if level[i] > 0 else np.inf, float(step[i]))
         for i, m in enumerate(metrics)
-        if enough[i] and level[i] > 0 and np.isfinite(step[i])
+        if enough[i] and np.isfinite(step[i])
     }
 
 
@@ -187,6 +198,11 @@ def _season(past: Floats, usual: Floats, axis: Axis) -> Floats:
 def _smooth(profile: Floats) -> Floats:
     """Mean with the neighbours, around midnight too; unknown next to unknown."""
     return np.asarray((np.roll(profile, 1, axis=1) + profile + np.roll(profile, -1, axis=1)) / 3)
+
+
+def _lent(reference: Mapping[str, Noise], metric: str, level: float) -> float:
+    known = reference.get(metric)
+    return known.at(level) if known is not None else _ASSUMED * abs(level)
 
 
 def _calm_level(values: Floats, axis: Axis, calm: Mask) -> Floats:

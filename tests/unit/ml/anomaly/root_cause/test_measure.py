@@ -5,7 +5,7 @@ import pytest
 
 from aws_auto.ml.anomaly.root_cause.axis import Axis
 from aws_auto.ml.anomaly.root_cause.measure import evidence, pearson, whole
-from aws_auto.ml.anomaly.root_cause.trace import relative_noise, row_median, row_spread, trace
+from aws_auto.ml.anomaly.root_cause.trace import noise, row_median, row_spread, trace
 
 
 def test_the_row_median_leaves_out_what_was_not_seen():
@@ -67,9 +67,11 @@ def test_a_steady_climb_has_trend_one_and_a_step_none():
     assert step.onset == datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=100 * 300)
 
 
-def test_relative_noise_needs_points_and_a_level():
+def test_noise_needs_points_and_at_level_zero_it_is_absolute():
     rng = np.random.default_rng(4)
     values = np.stack([100 + rng.normal(0, 5, 200), np.zeros(200), np.full(200, np.nan)])
-    found = relative_noise(values, ["latency", "error_rate", "network_in"])
-    assert set(found) == {"latency"}
-    assert found["latency"] == pytest.approx(0.05, rel=0.25)
+    found = noise(values, ["latency", "error_rate", "network_in"])
+    assert set(found) == {"latency", "error_rate"}
+    assert found["latency"].at(200.0) == pytest.approx(10, rel=0.25)
+    assert found["latency"].at(0.0) == pytest.approx(5, rel=0.25)
+    assert found["error_rate"].at(3.0) == 0.0
