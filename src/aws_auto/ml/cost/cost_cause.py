@@ -144,7 +144,8 @@ def _walk(
         steps.append(Step(dimension, value, _share(float(change[followed].sum()), whole)))
         if dimension == "service" and account.account:
             steps.append(Step("account", account.account, 1.0))
-    service, region, usage_type = account.leaves[followed[0]]
+    service, region, usage_type, _ = account.leaves[followed[0]]
+    named = {account.leaves[row][3] for row in followed}
     cause = Cause(
         per_day=whole,
         service=service,
@@ -157,15 +158,17 @@ def _walk(
         steps=tuple(steps),
     )
     days = [account.days[i] for i in before], [account.days[i] for i in after]
-    return _with_resource(bill, account, cause, days, sign)
+    lines = _lines(bill, account, cause).filter(pl.col("resource_id").is_not_null())
+    if "" not in named:
+        lines = lines.filter(pl.col("resource_id").is_in(list(named)))
+    return _with_resource(lines, cause, days, sign, account.days[0])
 
 
 def _with_resource(
-    bill: pl.DataFrame, account: Series, cause: Cause, days: tuple[list[date], list[date]], sign: int
+    lines: pl.DataFrame, cause: Cause, days: tuple[list[date], list[date]], sign: int, bill_starts: date
 ) -> Cause:
     before, after = days
     day = pl.col("timestamp").dt.date()
-    lines = _lines(bill, account, cause).filter(pl.col("resource_id").is_not_null())
     cost = pl.col("billed_cost")
     by = lines.group_by("resource_id").agg(
         before=cost.filter(day.is_in(before)).sum() / len(before),
@@ -185,7 +188,7 @@ def _with_resource(
         region=cause.region,
         usage_type=cause.usage_type,
         resource_id=top["resource_id"] if named else None,
-        new=named and sign > 0 and top["since"] > account.days[0] and top["since"] >= after[0] - 2 * DAY,
+        new=named and sign > 0 and top["since"] > bill_starts and top["since"] >= after[0] - 2 * DAY,
         resources=len(moved),
         steps=(*cause.steps, Step("resource", top["resource_id"], share)) if named else cause.steps,
     )

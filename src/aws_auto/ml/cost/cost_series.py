@@ -1,4 +1,4 @@
-"""Daily cost by account, service, region and usage type; what is booked once is kept apart from what is used.
+"""Daily cost by account, service, region, usage type and resource; what is booked once is kept apart from usage.
 
 Only usage is judged by statistics. Fees, upfront payments, taxes, credits and refunds are *bookings*: they are listed
 with their dates, and the first of a month full of them is no surprise. Usage that is booked for longer than a day (a
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 ACCOUNT = ("billing_currency", "sub_account_id")
 LEAF = (*ACCOUNT, "service_name", "region_id", "usage_type")
+_ROW = (*LEAF, "resource_id")
 NEEDED = (
     "timestamp",
     "charge_period_end",
@@ -35,6 +36,8 @@ NEEDED = (
     *LEAF,
 )
 _LONG = timedelta(hours=25)
+#: A resource that costs less of its account than this shares a row with its like: by itself it cannot matter.
+_OWN_ROW = 0.001
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,14 +71,15 @@ class Series:
         currency: of every cost.
         account: its number, None where the bill has none.
         days: whole days, without a gap.
-        leaves: service, region and usage type of each row.
+        leaves: service, region, usage type and resource of each row; the small resources of a usage type share a row,
+            whose resource is empty.
         costs: ``(leaves, days)``; a day without a line cost nothing.
     """
 
     currency: str
     account: str | None
     days: tuple[date, ...]
-    leaves: tuple[tuple[str, str, str], ...]
+    leaves: tuple[tuple[str, str, str, str], ...]
     costs: Floats
 
     @property
@@ -102,16 +106,16 @@ def series(bill: pl.DataFrame) -> tuple[Series, ...]:
 
 
 def daily_usage(bill: pl.DataFrame) -> pl.DataFrame:
-    """``cost`` by leaf and day; charges for longer than a day are spread evenly."""
+    """``cost`` by leaf, resource and day; charges for longer than a day are spread evenly."""
     used = bill.lazy().filter(pl.col("charge_category") == "Usage")
     length = pl.col("charge_period_end") - pl.col("timestamp")
     short = used.filter((length <= _LONG).fill_null(value=True))
     day = pl.col("timestamp").dt.date().alias("day")
-    costs = short.group_by(*LEAF, day).agg(cost=pl.col("billed_cost").sum()).collect()
-    long = used.filter(length > _LONG).select(*LEAF, "timestamp", "charge_period_end", "billed_cost").collect()
+    costs = short.group_by(*_ROW, day).agg(cost=pl.col("billed_cost").sum()).collect()
+    long = used.filter(length > _LONG).select(*_ROW, "timestamp", "charge_period_end", "billed_cost").collect()
     if len(long):
-        costs = pl.concat([costs, _spread(long)]).group_by(*LEAF, "day").agg(pl.col("cost").sum())
-    return costs.sort(*LEAF, "day", nulls_last=True)
+        costs = pl.concat([costs, _spread(long)]).group_by(*_ROW, "day").agg(pl.col("cost").sum())
+    return costs.sort(*_ROW, "day", nulls_last=True)
 
 
 def bookings(bill: pl.DataFrame) -> tuple[Booking, ...]:
@@ -163,7 +167,7 @@ def _spread(long: pl.DataFrame) -> pl.DataFrame:
     end = pl.col("charge_period_end") - pl.duration(seconds=1)
     days = pl.date_ranges(pl.col("timestamp").dt.date(), end.dt.date())
     spread = long.with_columns(day=days).with_columns(cost=pl.col("billed_cost") / pl.col("day").list.len())
-    return spread.explode("day").group_by(*LEAF, "day").agg(pl.col("cost").sum())
+    return spread.explode("day").group_by(*_ROW, "day").agg(pl.col("cost").sum())
 
 
 def _whole_days(bill: pl.DataFrame) -> tuple[date, ...]:
@@ -177,9 +181,11 @@ def _whole_days(bill: pl.DataFrame) -> tuple[date, ...]:
 
 
 def _of_account(part: pl.DataFrame, days: tuple[date, ...]) -> Series:
-    leaves = part.select(LEAF[2:]).unique(maintain_order=True)
+    own = pl.col("cost").abs().sum().over(_ROW) >= _OWN_ROW * pl.col("cost").abs().sum()
+    part = part.with_columns(pl.when(own).then("resource_id"))
+    leaves = part.select(_ROW[2:]).unique(maintain_order=True)
     number = leaves.with_row_index("row")
-    placed = part.join(number, on=LEAF[2:], how="left", nulls_equal=True)
+    placed = part.join(number, on=_ROW[2:], how="left", nulls_equal=True)
     costs = np.zeros((len(leaves), len(days)))
     column = (placed["day"] - days[0]).dt.total_days().to_numpy()
     np.add.at(costs, (placed["row"].to_numpy(), column), placed["cost"].to_numpy())
@@ -187,7 +193,7 @@ def _of_account(part: pl.DataFrame, days: tuple[date, ...]) -> Series:
         currency=part["billing_currency"][0] or "unknown",
         account=part["sub_account_id"][0],
         days=days,
-        leaves=tuple((s or "unknown", r or "unknown", u or "unknown") for s, r, u in leaves.iter_rows()),
+        leaves=tuple((s or "unknown", r or "unknown", u or "unknown", i or "") for s, r, u, i in leaves.iter_rows()),
         costs=costs,
     )
 
