@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 CLIP = 8.0
 NEAREST = 5
 SMOOTH = 0.02
-#: Rows that are compared with the past at once; bounds memory.
-ROWS = 2048
+#: Rows that are compared with the past at once: products of this size stay in one thread of OpenBLAS.
+ROWS = 32
 
 
 @dataclass
