@@ -96,7 +96,7 @@ class _Found:
 
     def items(self) -> tuple[Recommendation, ...]:
         """In order of computation, within a kind by saving."""
-        wasted = waste(self.bill, office=self.office)
+        wasted = waste(self.bill, office=self.office, things=self.things)
         ordered = [
             *self._once([self._delete(one) for one in wasted if one.verdict == "idle"]),
             *self._once(self._idle_by_metrics()),

@@ -51,7 +51,7 @@ class Office:
 
 
 def classed(bill: pl.DataFrame) -> pl.DataFrame:
-    """Usage lines of a resource, with ``class``, the name of the usage type's meaning (null where it has none).
+    """Usage lines of resources whose usage type has a meaning, with its name as ``class``.
 
     Raises:
         SchemaError: a column of a bill is missing.
@@ -59,8 +59,13 @@ def classed(bill: pl.DataFrame) -> pl.DataFrame:
     require(bill, NEEDED)
     known = usage_types.classes(bill["usage_type"])
     name = pl.col("usage_type").replace_strict(list(known), list(known.values()), default=None, return_dtype=pl.String)
-    return bill.filter(pl.col("charge_category") == "Usage", pl.col("resource_id").is_not_null()).with_columns(
-        name.alias("class") if known else pl.lit(None, pl.String).alias("class")
+    wanted = (pl.col("charge_category") == "Usage") & pl.col("resource_id").is_not_null()
+    kept = [column for column in bill.columns if column in NEEDED or column.startswith("tag_")]
+    return (
+        bill.lazy()
+        .filter(wanted, pl.col("usage_type").is_in(list(known)))
+        .select(*kept, name.alias("class") if known else pl.lit(None, pl.String).alias("class"))
+        .collect()
     )
 
 

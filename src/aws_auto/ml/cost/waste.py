@@ -28,7 +28,9 @@ _PLACE = ("billing_currency", "sub_account_id", "region_id")
 _COMPUTE = r"BoxUsage|SpotUsage|Dedicated|HostUsage|UnusedBox|UnusedDed|Fargate"
 
 
-def waste(bill: pl.DataFrame, *, office: Office | None = None) -> tuple[Waste, ...]:
+def waste(
+    bill: pl.DataFrame, *, office: Office | None = None, things: tuple[Running, ...] | None = None
+) -> tuple[Waste, ...]:
     """Idle things, development that runs day and night, and what the bill cannot tell; in this order, dearest first.
 
     Proven idle are: addresses that AWS bills as idle; load balancers, NAT gateways, endpoints, attachments, shards and
@@ -39,16 +41,17 @@ def waste(bill: pl.DataFrame, *, office: Office | None = None) -> tuple[Waste, .
     Args:
         bill: the rows of an `aws_auto.ml.cost.bill.Bill`.
         office: working hours.
+        things: what `running` said of this bill, where it was asked before.
 
     Raises:
         SchemaError: a column of a bill is missing.
     """
-    rows = classed(bill).filter(pl.col("class").is_not_null())
+    rows = classed(bill)
     until = last_moment(bill)
     if rows.is_empty():
         return ()
     idle = [*_idle_by_name(rows, until), *_without_traffic(bill, rows, until), *_without_compute(bill, rows, until)]
-    development = _development(running(bill, office=office))
+    development = _development(running(bill, office=office) if things is None else things)
     known = {resource for one in (*idle, *development) for resource in one.resource_ids}
     unknown = _unknown(bill, rows.filter(~pl.col("resource_id").is_in(list(known))), until)
     order = {"idle": 0, "development": 1, "unknown": 2}
