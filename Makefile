@@ -16,7 +16,8 @@ demo: $(VENV)/.demo          ## the main job on the simulated account: no AWS, n
 	$(BIN)/aws-auto ml train-models --models cost-optimizer,anomaly-detector,demand-forecaster \
 	  --data-source sample --training-schedule weekly --report demo-out/train.html
 	$(BIN)/aws-auto ml monitor --dashboard grafana --alerts slack --drift-detection enabled --report demo-out/monitor.html
-	@echo "look at demo-out/train.html and demo-out/monitor.html in a browser"
+	$(BIN)/aws-auto ml detect --window 4d --report demo-out/incidents.html
+	@echo "look at train.html, monitor.html and incidents.html in demo-out/"
 
 test: lint $(VENV)/.browser .venv-ministack/.done   ## lint and every test under ten seconds
 	$(BIN)/pytest -m "not slow" --cov --cov-report=term:skip-covered
