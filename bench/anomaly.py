@@ -141,6 +141,7 @@ DETECTORS: dict[str, Score] = {
     "rolling MAD, cal.": simple("rolling MAD", calibrated=True),
     "PCA": simple("PCA", calibrated=False),
     "PCA, cal.": simple("PCA", calibrated=True),
+    "boosted residual": named("boosted"),
     "IsolationForest": named("isolation_forest"),
     "three-way vote": three_way_vote,
 }

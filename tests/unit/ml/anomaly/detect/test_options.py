@@ -6,7 +6,7 @@ import pytest
 from aws_auto.errors import MissingExtra, NotEnoughData
 from aws_auto.ml.anomaly.detect.options import fit_windows, vote
 
-KINDS = ("isolation_forest", "one_class_svm", "autoencoder")
+KINDS = ("isolation_forest", "one_class_svm", "boosted", "autoencoder")
 
 
 def wave(n=700, seed=0):
