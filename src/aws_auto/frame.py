@@ -285,12 +285,22 @@ def read_table(path: Path | str) -> pl.DataFrame:
         if path.name.endswith(".parquet"):
             return pl.read_parquet(path)
         if path.name.endswith((".csv", ".csv.gz")):
-            return pl.read_csv(path, infer_schema_length=None, try_parse_dates=True)
+            return _without_doubles(pl.read_csv(path, infer_schema_length=None), path)
     except (pl.exceptions.PolarsError, OSError) as error:
         raise SchemaError(
             f"cannot be read: {str(error).splitlines()[0]}", where=str(path), hint="is the file complete?"
         ) from error
     raise SchemaError("unknown file type", where=str(path), hint="use .csv, .csv.gz or .parquet")
+
+
+def _without_doubles(frame: pl.DataFrame, path: Path) -> pl.DataFrame:
+    """The frame, unless its header names a column twice: Polars would rename the second in silence."""
+    doubled = [name.removesuffix("_duplicated_0") for name in frame.columns if name.endswith("_duplicated_0")]
+    if doubled:
+        raise SchemaError(
+            f"the header names {', '.join(doubled)} more than once", where=str(path), hint="rename or drop one of them"
+        )
+    return frame
 
 
 def zone(name: str) -> ZoneInfo:
@@ -369,14 +379,26 @@ def _with_utc_time(frame: pl.DataFrame, tz: str | None) -> tuple[pl.DataFrame, b
         )
     if time.dtype.time_zone is not None:
         return frame.with_columns(time.dt.convert_time_zone("UTC").dt.cast_time_unit("us").alias(TIMESTAMP)), False
-    local = time.dt.cast_time_unit("us").dt.replace_time_zone(
-        zone(tz).key if tz else "UTC", ambiguous="earliest", non_existent="null"
-    )
-    return frame.with_columns(local.dt.convert_time_zone("UTC").alias(TIMESTAMP)), tz is None
+    name = zone(tz).key if tz else "UTC"
+    local = time.dt.cast_time_unit("us").dt.replace_time_zone(name, ambiguous="earliest", non_existent="null")
+    lost = local.is_null() & time.is_not_null()
+    if lost.any():
+        row = lost.arg_true()[0]
+        raise SchemaError(
+            f"{time[row]:%Y-%m-%d %H:%M} in row {row + 1} does not exist in {name}: its clocks skip that hour",
+            where=TIMESTAMP,
+            hint="give times in UTC or with an offset, such as 2026-01-31T13:00:00+01:00",
+        )
+    return frame.with_columns(local.dt.convert_time_zone("UTC").alias(TIMESTAMP)), tz is None and len(frame) > 0
 
 
 def parsed_times(time: pl.Series) -> pl.Series:
-    """ISO 8601 text with or without an offset; null where it is neither."""
+    """ISO 8601 text with or without an offset; null where it is neither.
+
+    Text that does not begin with a year of four digits is no time: 11/04/2026 is a day in April to some and in November
+    to others.
+    """
+    time = pl.select(pl.when(time.str.contains(r"^\s*\d{4}(\D|\d{4}(T|$))")).then(time)).to_series()
     zoned = time.str.contains(r"(Z|[+-]\d{2}:?\d{2})$")
     if zoned.any():
         text = pl.when(zoned).then(time).otherwise(time + "Z")

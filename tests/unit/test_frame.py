@@ -106,7 +106,7 @@ def test_an_unknown_time_zone_is_named():
 
 def test_a_time_that_does_not_exist_in_its_zone_is_refused():
     naive = pl.DataFrame({"resource_id": ["a"], "timestamp": [datetime(2026, 3, 29, 2, 30)], "latency": [1.0]})  # noqa: DTZ001
-    with pytest.raises(SchemaError, match="timestamp is empty in row 1"):
+    with pytest.raises(SchemaError, match="2026-03-29 02:30 in row 1 does not exist in Europe/Berlin"):
         MetricFrame.of(naive, tz="Europe/Berlin")
 
 
@@ -116,6 +116,29 @@ def test_a_time_that_does_not_exist_in_its_zone_is_refused():
 def test_iso_text_is_a_time(text):
     frame = MetricFrame.of({"resource_id": ["a"], "timestamp": [text], "latency": [1.0]})
     assert frame.data["timestamp"][0] == START
+
+
+@pytest.mark.parametrize(
+    "text", ["11/04/2026 21:00", "11/04/2026", "04.11.2026", "31-01-2026", "+10000-01-01T00:00:00Z"]
+)
+def test_a_date_that_can_be_read_in_two_ways_is_refused(text, tmp_path):
+    table = {"resource_id": ["a"], "timestamp": [text], "latency": [1.0]}
+    with pytest.raises(SchemaError, match="in row 1 is not a time") as refused:
+        MetricFrame.of(table)
+    assert "ISO 8601" in refused.value.hint
+    pl.DataFrame(table).write_csv(tmp_path / "m.csv")
+    with pytest.raises(SchemaError, match="in row 1 is not a time"):
+        MetricFrame.read(tmp_path / "m.csv")
+
+
+def test_an_empty_table_says_nothing_about_time_zones():
+    assert not MetricFrame.of({"resource_id": [], "timestamp": [], "latency": []}).report.sentences()
+
+
+def test_a_header_that_names_a_column_twice_is_refused(tmp_path):
+    (tmp_path / "m.csv").write_text("resource_id,timestamp,latency,latency\na,2026-03-01T00:00:00Z,1,2\n")
+    with pytest.raises(SchemaError, match="the header names latency more than once"):
+        read_table(tmp_path / "m.csv")
 
 
 def test_text_that_is_no_time_is_refused_with_its_row():
