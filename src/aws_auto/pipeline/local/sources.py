@@ -180,6 +180,8 @@ class MetricsFileSource(FileSource):
             frame = self._frame(item)
             self._say(*(f"{item.name}: {sentence}" for sentence in frame.report.sentences()))
             rows = frame.between(window.start, window.end).data
+            if rows.is_empty():
+                self._say(f"{item.name}: {_why_nothing(frame, window)}")
             yield from self._facts(rows, frame.statics, window)
             yield Batch(dataset="metrics", rows=rows, window=window, final=item == items[-1])
 
@@ -206,6 +208,17 @@ class MetricsFileSource(FileSource):
             return
         facts = rows.group_by(RESOURCE).agg(pl.col(TIMESTAMP).min(), pl.col(statics).drop_nulls().last())
         yield Batch(dataset="resources", rows=facts.sort(RESOURCE), window=window, final=False)
+
+
+def _why_nothing(frame: MetricFrame, window: Window) -> str:
+    """Why a file gave no points."""
+    if frame.span is None:
+        return "holds no rows"
+    low, high = frame.span
+    return (
+        f"no point lies in the window from {window.start:%Y-%m-%d %H:%MZ} to {window.end:%Y-%m-%d %H:%MZ};"
+        f" the file reaches from {low:%Y-%m-%d %H:%MZ} to {high:%Y-%m-%d %H:%MZ}"
+    )
 
 
 @dataclass

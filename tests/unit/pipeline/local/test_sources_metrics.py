@@ -59,6 +59,22 @@ def test_repairs_are_said(tmp_path):
     assert "m.csv: timestamps carry no time zone and were read as UTC" in source.notes
 
 
+def test_a_file_without_a_point_in_the_window_says_where_its_points_are(tmp_path):
+    source = MetricsFileSource(write(tmp_path / "m.csv"))
+    (batch,) = source.pull(Window(DAY.start + timedelta(days=9), DAY.end + timedelta(days=9)))
+    assert batch.rows.is_empty()
+    assert source.notes == [
+        "m.csv: no point lies in the window from 2026-01-10 00:00Z to 2026-01-11 00:00Z;"
+        " the file reaches from 2026-01-01 00:00Z to 2026-01-02 00:00Z"
+    ]
+
+
+def test_a_file_without_rows_says_so(tmp_path):
+    source = MetricsFileSource(write(tmp_path / "m.csv", "resource_id,timestamp,latency\n"))
+    list(source.pull(DAY))
+    assert source.notes == ["m.csv: holds no rows"]
+
+
 def test_a_time_zone_can_be_named(tmp_path):
     text = "resource_id,timestamp,latency\ni-1,2026-01-01 06:00:00,5\n"
     (batch,) = MetricsFileSource(write(tmp_path / "m.csv", text), tz="Asia/Tokyo").pull(
