@@ -85,13 +85,20 @@ def require(bill: pl.DataFrame, columns: tuple[str, ...]) -> None:
         )
 
 
+def is_usage() -> pl.Expr:
+    """Lines of usage. Cost Explorer without ``RECORD_TYPE`` does not tell usage from fees: then everything is usage."""
+    return (pl.col("charge_category") == "Usage").fill_null(value=True)
+
+
 def last_moment(bill: pl.DataFrame) -> datetime:
-    """The end of the last hour of usage on the bill; fees reach to the end of their month and do not count."""
+    """The end of the last hour (or day) of usage on the bill; fees reach to the end of their month and do not count."""
+    used = bill.lazy().filter(is_usage())
+    by_hour = used.select((pl.col("timestamp").dt.hour() != 0).any()).collect().item()
     length = pl.col("charge_period_end") - pl.col("timestamp")
     of_a_day = pl.when(length <= timedelta(days=1)).then("charge_period_end")
-    end = (of_a_day + pl.duration(seconds=1)).dt.truncate("1m").fill_null(pl.col("timestamp") + pl.duration(hours=1))
-    used = bill.lazy().filter(pl.col("charge_category") == "Usage").select(end.max()).collect()
-    found: datetime | None = used.item()
+    line = pl.duration(hours=1 if by_hour else 24)
+    end = (of_a_day + pl.duration(seconds=1)).dt.truncate("1m").fill_null(pl.col("timestamp") + line)
+    found: datetime | None = used.select(end.max()).collect().item()
     return found or bill["timestamp"].max() + timedelta(hours=1)  # type: ignore[operator, return-value]
 
 

@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 
+#: A bill with lines on fewer of its days than this is no bill by the day.
+_SEEN = 0.5
+
+
 @dataclass(frozen=True, kw_only=True)
 class CostEvent:
     """Some days on which an account cost something else than expected.
@@ -70,7 +74,7 @@ class CostEvent:
 
 @dataclass(frozen=True, kw_only=True)
 class CostAnomalies:
-    """Events, what was booked at once, and which accounts could not be judged, with the reason."""
+    """Events, what was booked at once, and what could not be judged, a reason for each account."""
 
     events: tuple[CostEvent, ...]
     bookings: tuple[Booking, ...]
@@ -90,12 +94,11 @@ def cost_anomalies(bill: pl.DataFrame, *, rules: Rules | None = None) -> CostAno
     """
     rules = rules or Rules()
     accounts = series(bill)
-    judged = [one for one in accounts if len(one.days) > rules.learn and one.total.sum() > 0]
+    reasons = [_why_not(one, rules) for one in accounts]
+    judged = [one for one, reason in zip(accounts, reasons, strict=True) if reason is None]
     if not judged:
-        longest = max((len(one.days) for one in accounts), default=0)
-        raise NotEnoughData(
-            f"{longest} whole days of usage; a day is judged by at least {rules.learn} before it", where="billing"
-        )
+        why = next((reason for reason in reasons if reason), "0 whole days of usage")
+        raise NotEnoughData(f"{why}; a day is judged by at least {rules.learn} days before it", where="billing")
     apart = bookings(bill)
     found, refunds = [], []
     for one in judged:
@@ -103,9 +106,25 @@ def cost_anomalies(bill: pl.DataFrame, *, rules: Rules | None = None) -> CostAno
         matters = least(one.total, everybody, rules)
         found += [_event(bill, one, candidate) for candidate in candidates(one, matters, rules)]
         refunds += [_refund(booking, one) for booking in apart if _is_refund(booking, one, matters)]
-    short = [f"{len(one.days)} whole days, or nothing that costs" for one in accounts if one not in judged]
+    short = [reason for reason in reasons if reason]
+    untold = bill["charge_category"].null_count()
+    if untold:
+        short.append(f"{untold} lines do not say whether they are usage or a fee: a fee among them looks like a rise")
     ordered = sorted([*found, *refunds], key=lambda event: (event.start, -abs(event.money)))
     return CostAnomalies(events=tuple(ordered), bookings=apart, not_judged=tuple(short))
+
+
+def _why_not(account: Series, rules: Rules) -> str | None:
+    if len(account.days) <= rules.learn:
+        return f"{len(account.days)} whole days of usage"
+    costs = account.total
+    if costs.sum() <= 0:
+        return "an account whose usage costs nothing"
+    first = int(np.argmax(costs != 0))
+    seen = int((costs[first:] != 0).sum())
+    if seen < _SEEN * (len(costs) - first):
+        return f"lines on {seen} of {len(costs) - first} days: a bill by the month cannot be judged by the day"
+    return None
 
 
 def _event(bill: pl.DataFrame, account: Series, found: Candidate) -> CostEvent:

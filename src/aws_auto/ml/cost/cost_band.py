@@ -37,6 +37,7 @@ class Rules:
     Attributes:
         matters: least money of an event, as a share of its account's usual cost of 30 days.
         matters_of_bill: the same, as a share of the bill's usual cost of 30 days in that currency.
+        least: the same in the bill's currency: cents are no event, whatever their share.
         far: a day this many usual distances outside opens a span.
         drift: distances up to this are forgotten by the sum of small ones.
         adds_up: the sum of small ones that opens a span.
@@ -49,6 +50,7 @@ class Rules:
 
     matters: float = 0.02
     matters_of_bill: float = 0.005
+    least: float = 1.0
     far: float = 4.0
     drift: float = 1.0
     adds_up: float = 8.0
@@ -98,7 +100,7 @@ def least(account: Floats, bill: Floats, rules: Rules) -> Floats:
         for day in range(1, len(account))
     ]
     shares = 30 * np.array([(0.0, 0.0), *usual]) * (rules.matters, rules.matters_of_bill)
-    return np.asarray(np.maximum(shares.max(axis=1), 1e-6))
+    return np.asarray(np.maximum(shares.max(axis=1), rules.least))
 
 
 def spans(costs: Floats, account: Floats, matters: Floats, rules: Rules) -> list[Span]:

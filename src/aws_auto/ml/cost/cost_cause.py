@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from aws_auto.ml.cost.commitments_used import is_usage
 from aws_auto.ml.cost.cost_series import midnight
 
 if TYPE_CHECKING:
@@ -202,7 +203,7 @@ def _lines(bill: pl.DataFrame, account: Series, cause: Cause) -> pl.DataFrame:
         return pl.col(column).is_null() if value in (None, "unknown") else pl.col(column) == value
 
     return bill.filter(
-        pl.col("charge_category") == "Usage",
+        is_usage(),
         equal("usage_type", cause.usage_type),
         equal("service_name", cause.service),
         equal("region_id", cause.region),

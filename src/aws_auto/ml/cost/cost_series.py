@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from aws_auto.ml.cost.commitments_used import last_moment, require
+from aws_auto.ml.cost.commitments_used import is_usage, last_moment, require
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -107,7 +107,7 @@ def series(bill: pl.DataFrame) -> tuple[Series, ...]:
 
 def daily_usage(bill: pl.DataFrame) -> pl.DataFrame:
     """``cost`` by leaf, resource and day; charges for longer than a day are spread evenly."""
-    used = bill.lazy().filter(pl.col("charge_category") == "Usage")
+    used = bill.lazy().filter(is_usage())
     length = pl.col("charge_period_end") - pl.col("timestamp")
     short = used.filter((length <= _LONG).fill_null(value=True))
     day = pl.col("timestamp").dt.date().alias("day")
@@ -171,7 +171,7 @@ def _spread(long: pl.DataFrame) -> pl.DataFrame:
 
 
 def _whole_days(bill: pl.DataFrame) -> tuple[date, ...]:
-    used = bill.filter(pl.col("charge_category") == "Usage")["timestamp"]
+    used = bill.filter(is_usage())["timestamp"]
     first: Any = used.min()
     until = last_moment(bill)
     start = first.date() if first.hour == 0 else first.date() + timedelta(days=1)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from aws_auto.ml.cost import commands, schedule, usage_types
-from aws_auto.ml.cost.commitments_used import commitment_use, last_moment, require
+from aws_auto.ml.cost.commitments_used import commitment_use, is_usage, last_moment, require
 from aws_auto.ml.cost.findings import Abstained, Money, Recommendation, Recommendations, Total
 from aws_auto.ml.cost.idle import CPU_MAX, idle
 from aws_auto.ml.cost.running import HOURS_A_MONTH, NEEDED, Office, running
@@ -48,7 +48,7 @@ def recommend(
     """
     require(bill, NEEDED)
     office = office or Office()
-    used = bill.filter(pl.col("charge_category") == "Usage")
+    used = bill.filter(is_usage())
     if used.is_empty():
         return _nothing("the bill holds no usage")
     first: datetime = used["timestamp"].min()  # type: ignore[assignment]
@@ -56,6 +56,8 @@ def recommend(
     if until - first < LEAST_HISTORY:
         days = (until - first) / timedelta(days=1)
         return _nothing(f"the bill covers {days:.1f} days; nothing is recommended from less than {LEAST_HISTORY.days}")
+    if not used["resource_id"].count():
+        return _nothing("the bill names no resources (Cost Explorer does not): nothing can be said of one")
     found = _Found(bill, until, metrics, office)
     items = found.items()
     return Recommendations(
@@ -67,7 +69,9 @@ def recommend(
 
 
 def _nothing(reason: str) -> Recommendations:
-    said = Abstained(what="the whole bill", reason=reason, collect="a month of billing data")
+    said = Abstained(
+        what="the whole bill", reason=reason, collect="a month of a Cost and Usage Report with resource ids"
+    )
     return Recommendations(items=(), abstained=(said,), totals={})
 
 
@@ -253,7 +257,7 @@ class _Found:
 def _totals(bill: pl.DataFrame, items: tuple[Recommendation, ...], window: timedelta) -> dict[str, Total]:
     """Savings add up within a currency; low and high add up as if all went wrong, or right, together."""
     until = last_moment(bill)
-    recent = bill.filter(pl.col("charge_category") == "Usage", pl.col("timestamp") >= until - window)
+    recent = bill.filter(is_usage(), pl.col("timestamp") >= until - window)
     cost = recent.group_by("billing_currency").agg(pl.coalesce("effective_cost", "billed_cost").sum())
     hours = window / timedelta(hours=1)
     monthly = {currency or "unknown": value / hours * HOURS_A_MONTH for currency, value in cost.iter_rows()}

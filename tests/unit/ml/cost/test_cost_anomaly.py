@@ -5,6 +5,7 @@ import polars as pl
 import pytest
 
 from aws_auto.errors import NotEnoughData
+from aws_auto.ml.cost.bill import conformed
 from aws_auto.ml.cost.cost_anomaly import cost_anomalies
 from aws_auto.ml.cost.cost_band import Rules, expected, least, spans
 
@@ -209,3 +210,36 @@ def test_a_new_region_is_one_event_whatever_runs_there(make):
         extra(make, usage_type, resource, 1.5, first=20, days=6, region_id="ap-southeast-2", service_name=service)
     (event,) = cost_anomalies(base(make).bill).events
     assert event.money == pytest.approx(2 * 6 * 36, rel=0.02)
+
+
+def explorer(days, cost, step=1):
+    """Rows of Cost Explorer without RECORD_TYPE: nothing says what is usage."""
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    rows = [
+        {"timestamp": start + timedelta(days=d), "service_name": "EC2", "billed_cost": float(cost(d))}
+        for d in range(0, days, step)
+    ]
+    return conformed(pl.DataFrame(rows).with_columns(billing_currency=pl.lit("USD")))
+
+
+def test_cost_explorer_by_the_day_is_judged_and_says_that_fees_are_not_told_apart():
+    found = cost_anomalies(explorer(60, lambda day: 30 if 40 <= day < 46 else 10))
+    (event,) = found.events
+    assert (event.start.date(), event.end.date()) == (date(2026, 2, 10), date(2026, 2, 16))
+    assert event.money == pytest.approx(120)
+    assert "60 lines do not say" in found.not_judged[0]
+
+
+def test_the_last_day_of_a_bill_by_the_day_is_whole():
+    (event,) = cost_anomalies(explorer(60, lambda day: 200 if day == 59 else 10)).events
+    assert event.noticed == date(2026, 3, 1)
+
+
+def test_a_bill_by_the_month_is_not_judged_by_the_day():
+    with pytest.raises(NotEnoughData, match="by the month"):
+        cost_anomalies(explorer(180, lambda day: 300, step=30))
+
+
+def test_cents_are_no_event(make):
+    make.usage("BoxUsage:m5.large", resource="i-1", cost=lambda day: 0.001 if day < 25 else 0.002, days=40)
+    assert cost_anomalies(make.bill).events == ()

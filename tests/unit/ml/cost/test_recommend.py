@@ -185,3 +185,10 @@ def test_an_empty_bill_and_a_foreign_table_are_told_apart(make):
     assert recommend(bill.clear(), now=NOW).abstained[0].reason == "the bill holds no usage"
     with pytest.raises(SchemaError, match="usage_type"):
         recommend(bill.drop("usage_type"), now=NOW)
+
+
+def test_a_bill_without_resource_ids_says_what_is_needed(make):
+    found = recommend(make.usage("BoxUsage:m5.large", resource=None, cost=0.1).bill, now=NOW)
+    assert found.items == ()
+    assert "names no resources" in found.abstained[0].reason
+    assert "resource ids" in found.abstained[0].collect
