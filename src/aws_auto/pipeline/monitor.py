@@ -227,7 +227,18 @@ def _data_drift(
         notes.append(f"drift: {len(whole) - len(reference)} reference rows lie in the window and were left out")
     inputs = {f.name for f in champion.schema}
     current = processed.frame.data.select([c for c in processed.frame.data.columns if c in inputs])
-    return test.compare(reference, current)
+    return _explained("drift", test.compare(reference, current), notes)
+
+
+def _explained(what: str, report: DriftReport, notes: list[str]) -> DriftReport:
+    """The report, after a note on the columns that it says nothing about."""
+    by_reason: dict[str, list[str]] = {}
+    for column, reason in report.not_judged.items():
+        by_reason.setdefault(reason, []).append(column)
+    for reason, columns in by_reason.items():
+        more = f" and {len(columns) - 3} more" if len(columns) > 3 else ""
+        notes.append(f"{what}: {', '.join(columns[:3])}{more} not judged: {reason}")
+    return report
 
 
 def _prediction_drift(
@@ -253,7 +264,7 @@ def _prediction_drift(
         return None
     keys = [RESOURCE] if RESOURCE in answers.columns else []
     past, now = (f.select(pl.col("answered_at").alias(TIMESTAMP), *keys, *outputs) for f in (earlier, answers))
-    return test.compare(past, now)
+    return _explained("prediction drift", test.compare(past, now), notes)
 
 
 def _labelled(ws: Workspace, champion: ModelVersion, answers: pl.DataFrame) -> float | None:

@@ -149,6 +149,14 @@ def test_an_empty_window_is_not_enough_data_and_no_trouble(trained):
     assert "the lake holds no metrics" in health.notes[0]
 
 
+def test_what_is_too_little_to_be_judged_is_said_with_what_is_needed(trained):
+    fill(trained, cpu(NOW - DAY, 1).tail(100))
+    (health,) = check(trained).models
+    assert health.status is Health.UNKNOWN
+    (note,) = [n for n in health.notes if n.startswith("drift: ")]
+    assert note.startswith("drift: cpu_utilization not judged: 100 current and 8064 reference values, at least 200")
+
+
 def test_reference_rows_inside_the_window_are_left_out_of_the_comparison(ws):
     both = pl.concat([cpu(NOW - 29 * DAY, 28), cpu(NOW - DAY, 1, shift=20)])
     ws.registry.promote("anomaly-detector", ws.registry.register("anomaly-detector", model(both)).version, reason="x")

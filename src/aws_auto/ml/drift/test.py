@@ -82,7 +82,10 @@ class BlockDriftTest:
         present = past.is_not_null().to_numpy()
         n_r, n_c = int(present.sum()), len(now) - now.null_count()
         if n_c < self.least or n_r < self.least:
-            raise _NotJudged(f"{n_c} current and {n_r} reference values; at least {self.least} of each are needed")
+            raise _NotJudged(
+                f"{n_c} current and {n_r} reference values, at least {self.least} of each are needed;"
+                " a longer window holds more"
+            )
         bins: NumberBins | TextBins
         if past.dtype.is_numeric():
             x, y = standard.free(past, now)
