@@ -84,7 +84,7 @@ class LocalRegistry:
                 raise ModelNotFound(
                     "there is no champion before the present one" if stack else "it never had a champion",
                     where=name,
-                    hint="promote a version by number; `aws-auto ml models` lists them",
+                    hint=f"`aws-auto ml models {name}` shows who was champion when",
                 )
             self._crown(db, name, stack[-2], reason=reason, kind="rollback")
             return _version(db, name, stack[-2])
