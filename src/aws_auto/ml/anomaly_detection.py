@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from aws_auto.errors import NotFitted, NotYet
+from aws_auto.errors import NotFitted
 from aws_auto.frame import MetricFrame
 from aws_auto.ml.recipes import catalog
 from aws_auto.protocols import Progress, silent
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from aws_auto.ml.anomaly.root_cause.topology import Topology
     from aws_auto.protocols import Predictor
     from aws_auto.results import TrainReport
 
@@ -26,6 +27,7 @@ class AnomalyDetectionAI:
     def __init__(self) -> None:
         self._recipe = catalog.get("anomaly-detector")
         self._predictor: Predictor | None = None
+        self._frame: MetricFrame | None = None
 
     def train(
         self,
@@ -50,48 +52,51 @@ class AnomalyDetectionAI:
         Returns:
             ``detected_anomalies``: dicts with ``anomaly_id``, ``resource_id``, ``start``, ``end``, ``peak``, ``score``,
             ``metric``, ``value``, ``expected``, ``low``, ``high`` at the peak. ``severity_scores``: by anomaly id, 0.5
-            at the alarm threshold, towards 1. ``root_cause_analysis``: by anomaly the metric that deviates most as
-            ``primary_cause``; the other keys are None, since nothing more is known yet. ``recommended_actions``: what
-            to look at.
+            at the alarm threshold, towards 1. ``root_cause_analysis``: see `perform_root_cause_analysis`.
+            ``recommended_actions``: dicts with ``anomaly_id``, ``action``, ``command``, ``risk``; never executed here.
 
         Raises:
             NotFitted: `train` was not called.
         """
         from aws_auto.ml.anomaly.alarms import alarms
+        from aws_auto.ml.anomaly.explain import cause_of, documented
 
         if self._predictor is None:
             raise NotFitted("AnomalyDetectionAI was not trained", hint="call train(metrics_data) first")
-        frame = MetricFrame.of(metrics_data)
+        self._frame = frame = MetricFrame.of(metrics_data)
         found = alarms(self._predictor.predict(frame.data), frame.period())
+        causes = [cause_of(frame, alarm) for alarm in found]
         return {
             "detected_anomalies": found,
             "severity_scores": {a["anomaly_id"]: a["score"] for a in found},
-            "root_cause_analysis": [_deviates_most(a) for a in found],
-            "recommended_actions": [_look_at(a) for a in found],
+            "root_cause_analysis": [documented(a["anomaly_id"], c) for a, c in zip(found, causes, strict=True)],
+            "recommended_actions": [
+                {"anomaly_id": a["anomaly_id"], "action": do.title, "command": do.command, "risk": do.risk}
+                for a, c in zip(found, causes, strict=True)
+                for do in c.recommended_actions
+            ],
         }
 
-    def perform_root_cause_analysis(self, anomalies: Sequence[Any]) -> list[dict[str, Any]]:
-        """Causes across metrics and resources.
+    def perform_root_cause_analysis(
+        self, anomalies: Sequence[Mapping[str, Any]], *, topology: Topology | None = None
+    ) -> list[dict[str, Any]]:
+        """Why these anomalies happened, from the metrics of all resources that `detect_anomalies` was given.
+
+        Args:
+            anomalies: of ``detected_anomalies``.
+            topology: who calls whom; without one it is read from the resources' facts and learned.
+
+        Returns:
+            For each anomaly ``anomaly_id``, ``primary_cause`` (resource and metric, None when nothing else left its
+            usual range), ``contributing_factors`` (weights sum to one), ``correlated_metrics`` (a positive lag leads),
+            ``pattern_match`` (None when no known pattern fits), ``confidence_score`` (how often the first resource is
+            right at such evidence, measured on simulated incidents) and ``notes``.
 
         Raises:
-            NotYet: always; `detect_anomalies` says which metric deviates most.
+            NotFitted: `detect_anomalies` was not called.
         """
-        raise NotYet(
-            f"root cause analysis is not built yet; {len(anomalies)} anomalies were left as they are",
-            hint="detect_anomalies names the metric that deviates most in each anomaly",
-        )
+        from aws_auto.ml.anomaly.explain import cause_of, documented
 
-
-def _deviates_most(alarm: dict[str, Any]) -> dict[str, Any]:
-    unknown = dict.fromkeys(("contributing_factors", "correlated_metrics", "pattern_match", "confidence_score"))
-    return {"anomaly_id": alarm["anomaly_id"], "primary_cause": alarm["metric"], **unknown}
-
-
-def _look_at(alarm: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "anomaly_id": alarm["anomaly_id"],
-        "action": (
-            f"look at {alarm['metric']} of {alarm['resource_id']} at {alarm['peak']:%Y-%m-%d %H:%MZ}:"
-            f" {alarm['value']:.4g} where {alarm['low']:.4g} to {alarm['high']:.4g} was expected"
-        ),
-    }
+        if self._frame is None:
+            raise NotFitted("there are no metrics to look for causes in", hint="call detect_anomalies(metrics) first")
+        return [documented(a["anomaly_id"], cause_of(self._frame, a, topology=topology)) for a in anomalies]

@@ -131,6 +131,7 @@ def detect(
         NotEnoughData: the lake holds nothing there.
     """
     from aws_auto.ml.anomaly.alarms import alarms
+    from aws_auto.ml.anomaly.explain import cause_of
     from aws_auto.ml.recipes.anomaly import AnomalyDetector
 
     champion = ws.registry.champion(MODEL)
@@ -150,7 +151,7 @@ def detect(
     incidents = []
     for number, alarm in enumerate(raised):
         progress(f"explain {alarm[RESOURCE]}", number, len(raised))
-        cause = _explained(frame, alarm, topology) if number < MOST_EXPLAINED else None
+        cause = cause_of(frame, alarm, topology=topology) if number < MOST_EXPLAINED else None
         quiet = _suppressed(alarm, said, maintenance, ws.clock.now())
         incidents.append(_found(alarm, frame, predictor, cause, quiet))
     progress("done", len(raised), len(raised))
@@ -226,15 +227,6 @@ def _suppressed(alarm: Mapping[str, Any], said: pl.DataFrame, maintenance: Seque
         return "called false"
     ignored = same.filter((pl.col("verdict") == Verdict.IGNORE) & (pl.col("until") > now))
     return f"ignored until {max(ignored['until']):%Y-%m-%d}" if ignored.height else ""
-
-
-def _explained(frame: MetricFrame, alarm: Mapping[str, Any], topology: Topology | None) -> RootCause:
-    from aws_auto.ml.anomaly.root_cause.analyse import analyse
-
-    # The end of an incident is exclusive; an alarm of a single point lasts one period.
-    period = timedelta(seconds=frame.period().get(alarm[RESOURCE], 300.0))
-    incident = (alarm[RESOURCE], alarm["metric"], alarm["start"], alarm["end"] + period)
-    return analyse(frame, incident, topology=topology)
 
 
 def _found(

@@ -67,8 +67,22 @@ def test_detected_anomalies_come_with_the_documented_keys(table, reports):
     assert [(a["resource_id"], a["metric"]) for a in planted] == [("a", "request_count")]
     assert found["severity_scores"][planted[0]["anomaly_id"]] > 0.5
     cause = next(c for c in found["root_cause_analysis"] if c["anomaly_id"] == planted[0]["anomaly_id"])
-    assert cause["primary_cause"] == "request_count"
-    assert cause["confidence_score"] is None
+    assert set(cause) >= {
+        "anomaly_id",
+        "primary_cause",
+        "contributing_factors",
+        "correlated_metrics",
+        "pattern_match",
+        "confidence_score",
+    }
+    assert ("a", "request_count") not in [(f["resource_id"], f["metric"]) for f in cause["contributing_factors"]]
+    assert 0 <= cause["confidence_score"] <= 1
+    assert door.perform_root_cause_analysis(planted) == [cause]
+
+
+def test_causes_cannot_be_asked_for_before_there_are_metrics():
+    with pytest.raises(NotFitted, match="no metrics"):
+        AnomalyDetectionAI().perform_root_cause_analysis([])
 
 
 def test_quiet_data_gives_empty_lists_with_the_same_keys(table, reports):
@@ -110,7 +124,5 @@ def test_asking_before_training_says_what_to_call():
 
 
 def test_what_is_not_built_says_so():
-    with pytest.raises(NotYet, match="root cause"):
-        AnomalyDetectionAI().perform_root_cause_analysis([])
     with pytest.raises(NotYet, match="not built yet"):
         PredictiveScalingAI().predict_scaling_requirements(None)
