@@ -4,7 +4,7 @@
 
     detector = Detector.fit(times, values)                  # the past, unix seconds, NaN where missing; no labels
     scores, detector = detector.advance(new_times, new_values)   # judge, then learn; point by point or a month at once
-    policy = Policy(threshold=detector.threshold(per_week=1), least_effect=5.0)
+    policy = Policy(threshold=detector.threshold(per_week=1), decade=detector.decade, least_effect=5.0)
     for alarm in alarms(new_times, new_values, scores, policy): ...
     content = detector.to_bytes()                           # tens of kilobytes, no pickle
     detector = Detector.from_bytes(content)

@@ -1,8 +1,7 @@
 """From scores to alarms that a person can live with: one per episode, with a severity that says what to do.
 
 Severity is rarity. By the series' own past a score of the threshold comes up about ``per_week`` times a week, and each
-1 more is ten times rarer (`Scores.score` is a log10 of a tail probability); so a score says how often such a thing
-would come up by chance:
+`Detector.decade` more is ten times rarer; so a score says how often such a thing would come up by chance:
 
 ======== ========================= =================================================
 severity such a thing comes up     name and what it asks for
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
 
 HOUR = 3600.0
 LEVELS = ((0.75, "critical"), (0.5, "major"), (0.25, "minor"), (0.0, "notice"))
-#: Score from one end of the severity scale to the other.
+#: Factors of ten from one end of the severity scale to the other.
 SCALE = 4.0
 
 
@@ -45,6 +44,7 @@ class Policy:
 
     Attributes:
         threshold: lowest score that raises one; `Detector.threshold` gives it for a budget of false alarms a week.
+        decade: how much higher a score is ten times rarer; `Detector.decade` gives it.
         merge: seconds; points at most this far apart are one episode.
         cool_down: seconds after the end of an alarm in which only a worse one (by a level) is told.
         least_effect: smallest distance from the expected value, in the unit of the series, that matters to anybody.
@@ -56,6 +56,7 @@ class Policy:
     """
 
     threshold: float
+    decade: float = 1.0
     merge: float = HOUR
     cool_down: float = HOUR
     least_effect: float = 0.0
@@ -69,6 +70,8 @@ class Policy:
         for name in ("merge", "cool_down", "least_effect", "least_share"):
             if not getattr(self, name) >= 0:
                 raise UsageError(f"{getattr(self, name)} is negative", where=name, hint="write 0 or more")
+        if not self.decade > 0:
+            raise UsageError(f"{self.decade} is not above 0", where="decade", hint="take the decade of the detector")
         for start, end in self.quiet:
             if not start < end:
                 raise UsageError(f"the window {start} to {end} is empty", where="quiet", hint="write start before end")
@@ -107,9 +110,9 @@ class Alarm:
     driver: str
 
 
-def severity(score: float, threshold: float) -> float:
+def severity(score: float, threshold: float, decade: float = 1.0) -> float:
     """Rarity of a score beyond the threshold on a scale from 0 to 1."""
-    return float(np.clip((score - threshold) / SCALE, 0.0, 1.0))
+    return float(np.clip((score - threshold) / decade / SCALE, 0.0, 1.0))
 
 
 def level(value: float) -> str:
@@ -157,7 +160,7 @@ def alarms(times: ArrayLike, values: ArrayLike, scores: Scores, policy: Policy) 
 
 def _alarm(t: Floats, v: Floats, scores: Scores, policy: Policy, episode: NDArray[np.int64]) -> Alarm:
     peak = int(episode[np.argmax(scores.score[episode])])
-    how = severity(float(scores.score[peak]), policy.threshold)
+    how = severity(float(scores.score[peak]), policy.threshold, policy.decade)
     return Alarm(
         start=float(t[episode[0]]),
         end=float(t[episode[-1]]),

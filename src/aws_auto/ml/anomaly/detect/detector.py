@@ -28,6 +28,8 @@ BAND = 3.0
 #: Highest training scores that are kept for a threshold.
 PEAKS = 64
 HOUR = 3600.0
+#: Least and most of a score that may be worth a factor of ten.
+DECADES = (0.1, 1.0)
 
 
 @dataclass(frozen=True)
@@ -35,8 +37,8 @@ class Scores:
     """What was found, one row per point in the order given. NaN where a point was not judged (missing, late).
 
     Attributes:
-        score: mean surprise of the members: about ``-log10`` of the share of such points in the series' own past.
-            Comparable between series and over time.
+        score: weighted mean of the members' surprise by the series' own past, 0 for an ordinary point. Comparable
+            between series and over time; `Detector.decade` says how much of it makes a point ten times rarer.
         expected: value that the past made likely, in the unit of the series.
         low: lower end of the band that holds all but one in a thousand points.
         high: upper end.
@@ -182,16 +184,26 @@ class Detector:
     def threshold(self, per_week: float = 1.0) -> float:
         """The score that training reached in at most ``per_week`` episodes a week, counted as if all were false.
 
-        Beyond the most extreme episode of training the tail is taken to go on, ten times rarer for each 1 of score.
+        Beyond the most extreme episode of training the tail is taken to go on, ten times rarer for each `decade`.
         """
         allowed = per_week * self.state.weeks
         peaks = self.state.peaks
         if not len(peaks):
             return BAND
         if allowed < 1:
-            return float(peaks[0] - np.log10(max(allowed, 1e-6)))
+            return float(peaks[0] - self.decade * np.log10(max(allowed, 1e-6)))
         # Just above the first episode that is too many.
         return float(np.nextafter(peaks[min(int(allowed), len(peaks) - 1)], np.inf))
+
+    @property
+    def decade(self) -> float:
+        """How much higher a score has to be to come up ten times rarer, by the highest episodes of training."""
+        peaks = self.state.peaks
+        first, last = min(2, len(peaks) - 1), min(29, len(peaks) - 1)
+        if last <= first:
+            return 1.0
+        slope = (peaks[first] - peaks[last]) / np.log10((last + 1) / (first + 1))
+        return float(np.clip(slope, *DECADES))
 
     def to_bytes(self) -> bytes:
         """Everything, without pickle: tens of kilobytes."""

@@ -66,11 +66,14 @@ def test_points_that_were_not_judged_raise_nothing():
 
 def test_severity_is_rarity_beyond_the_threshold():
     assert [severity(x, 3.0) for x in (2.0, 3.0, 4.0, 5.0, 7.0, 12.0)] == [0.0, 0.0, 0.25, 0.5, 1.0, 1.0]
+    assert severity(4.0, 3.0, decade=0.5) == 0.5
     assert [level(x) for x in (0.0, 0.25, 0.5, 0.75, 1.0)] == ["notice", "minor", "major", "critical", "critical"]
 
 
 def test_a_policy_that_makes_no_sense_is_refused():
     with pytest.raises(UsageError, match="negative"):
         Policy(threshold=3.0, merge=-1.0)
+    with pytest.raises(UsageError, match="not above 0"):
+        Policy(threshold=3.0, decade=0.0)
     with pytest.raises(UsageError, match="empty"):
         Policy(threshold=3.0, quiet=[(5.0, 5.0)])

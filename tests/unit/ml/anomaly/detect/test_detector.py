@@ -183,6 +183,19 @@ def test_the_threshold_keeps_the_budget_on_the_past_and_rises_with_it(fitted):
     assert len(told) <= 2
 
 
+def test_a_wild_point_is_more_severe_than_an_odd_one(fitted):
+    detector, times, values = fitted
+    values = values.copy()
+    values[100] += 4
+    values[300] += 200
+    policy = Policy(threshold=detector.threshold(1), decade=detector.decade)
+    told = alarms(times, values, detector.score(times, values), policy)
+    odd, wild = (next(a for a in told if a.start <= times[at] <= a.end) for at in (100, 300))
+    assert 0.1 <= detector.decade <= 1.0
+    assert odd.severity < wild.severity
+    assert wild.level == "critical"
+
+
 def test_nothing_to_judge_gives_nothing(fitted):
     s, after = fitted[0].advance([], [])
     assert len(s.score) == 0
