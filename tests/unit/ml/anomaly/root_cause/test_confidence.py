@@ -2,8 +2,8 @@ from dataclasses import replace
 
 from aws_auto.ml.anomaly.root_cause.confidence import COEFFICIENTS, Signals, confidence
 
-CLEAR = Signals(lead=0.98, score=0.9, correlation=0.99, given=1.0, past=1.0)
-VAGUE = Signals(lead=0.5, score=0.05, correlation=0.1, given=0.0, past=0.0)
+CLEAR = Signals(lead=0.98, score=0.9, given=1.0, past=1.0)
+VAGUE = Signals(lead=0.5, score=0.05, given=0.0, past=0.0)
 
 
 def test_it_is_a_probability():
@@ -12,7 +12,7 @@ def test_it_is_a_probability():
 
 
 def test_a_clear_lead_a_strong_cause_and_a_given_graph_each_raise_it():
-    for name in ("lead", "score", "correlation", "given", "past"):
+    for name in ("lead", "score", "given", "past"):
         assert confidence(replace(VAGUE, **{name: 1.0})) >= confidence(VAGUE)
 
 
