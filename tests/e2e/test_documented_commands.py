@@ -134,6 +134,8 @@ assert {k: mine[k] for k in theirs} == theirs, (mine, theirs)
     ("line", "code", "sentence"),
     [
         ("train-models --models anomly-detector", 4, "did you mean 'anomaly-detector'"),
+        ("train-models --models anomly-detector --data-source cloudwatch", 4, "did you mean 'anomaly-detector'"),
+        ("train-models --seed -1", 2, "greater than or equal to 0"),
         ("train-models --data-source moon", 2, "moon"),
         ("train-models --window fortnight --data-source sample", 2, "fortnight"),
         ("train-models --data-source file", 2, "add --path FILE"),
@@ -151,6 +153,11 @@ def test_a_mistake_is_answered_with_a_sentence_a_next_step_and_a_code(home, line
     done = run(home, line, code=code)
     assert sentence in done.stderr
     assert done.stdout == ""
+
+
+def test_a_dry_run_stores_no_schedule(tmp_path):
+    run(tmp_path, f"{TRAIN} --dry-run")
+    assert json.loads(run(tmp_path, "schedules --json").stdout) == []
 
 
 def test_real_data_is_refused_in_a_workspace_of_simulated_data(home):

@@ -94,7 +94,7 @@ def train_models(
     if_due: Annotated[
         bool, typer.Option("--if-due", help="Train only what its schedule says is due; safe to call every minute.")
     ] = False,
-    seed: Annotated[int, typer.Option("--seed", help="Seed of every random choice.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of every random choice.")] = 0,
     report: Annotated[
         Path | None, typer.Option("--report", help="Where to write the HTML report; default: in the workspace.")
     ] = None,
@@ -119,7 +119,8 @@ def train_models(
         seed=seed,
         region=region,
     )
-    if training_schedule is not None:
+    training.names(request)  # a name that does not exist is told before anything is pulled and paid for
+    if training_schedule is not None and not dry_run:
         training.schedule(ws, request, training_schedule)
     if if_due:
         outcome = training.train_due(ws, progress=render.progress)

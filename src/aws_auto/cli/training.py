@@ -38,12 +38,12 @@ class Request:
     region: str | None = None
 
     def argv(self, model: str) -> tuple[str, ...]:
-        """The command line that trains one of its models again."""
+        """The command line that trains one of its models again, from whatever folder cron runs it in."""
         words = ["train-models", "--models", model, "--window", self.window, "--seed", str(self.seed)]
         for source in self.data_source:
             words += ["--data-source", source.value]
         for path in self.path:
-            words += ["--path", path]
+            words += ["--path", path if "://" in path else str(Path(path).expanduser().absolute())]
         return (*words, *(("--region", self.region) if self.region else ()))
 
     @classmethod
