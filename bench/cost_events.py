@@ -29,9 +29,11 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from aws_auto.ml.cost.commitments_used import commitment_use
 from aws_auto.ml.cost.cost_anomaly import cost_anomalies
 from aws_auto.ml.cost.cost_series import Series, series
 from aws_auto.ml.cost.normalise import needed, normalise
+from aws_auto.ml.cost.recommend import recommend
 from aws_auto.ml.simulate.account import simulate
 
 CUR = Path(__file__).parents[1] / ".." / "shared" / "data" / "billing" / "cur"
@@ -335,6 +337,25 @@ def compare(bills: list[Any], choice: tuple[str, float, int]) -> dict[str, Any]:
     return found
 
 
+def speed(month: pl.DataFrame, copies: int) -> dict[str, Any]:
+    """CPU of everything that is read from a bill, on the month as so many accounts with resources of their own."""
+    bill = pl.concat(
+        month.with_columns(pl.col("sub_account_id", "resource_id") + f"-{copy}") for copy in range(copies)
+    ).rechunk()
+    now = bill["timestamp"].max() + timedelta(hours=1)
+    jobs = {
+        "commitment_use": commitment_use,
+        "cost_anomalies": cost_anomalies,
+        "recommend": lambda rows: recommend(rows, now=now),
+    }
+    out: dict[str, Any] = {"rows": len(bill)}
+    for name, job in jobs.items():
+        began = time.process_time()
+        job(bill)
+        out[f"{name}_cpu_s"] = round(time.process_time() - began, 2)
+    return out
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bills", type=int, default=40)
@@ -350,6 +371,7 @@ def main() -> None:
         raw = pl.read_parquet(path)
         month = normalise(raw.select(needed(raw.columns))).rows
         found["real month"] = compare([real(month, seed) for seed in seeds], choice)
+        found["speed"] = {f"{copies} copies": speed(month, copies) for copies in (1, 9)}
     for where, methods in found.items():
         print(where)
         for name, values in methods.items():

@@ -102,20 +102,19 @@ class _Found:
         """In order of computation, within a kind by saving."""
         wasted = waste(self.bill, office=self.office, things=self.things)
         ordered = [
-            *self._once([self._delete(one) for one in wasted if one.verdict == "idle"]),
-            *self._once(self._idle_by_metrics()),
-            *self._once(self._commitments()),
-            *self._once(self._schedules()),
+            *self._taken([self._delete(one) for one in wasted if one.verdict == "idle"]),
+            *self._taken(self._idle_by_metrics()),
+            *self._taken(self._commitments()),
+            *self._taken(self._schedules()),
         ]
         self._unknown(wasted)
         return tuple(ordered)
 
-    def _once(self, proposed: list[Recommendation]) -> list[Recommendation]:
-        """Without resources that an earlier kind took already."""
-        fresh = [one for one in proposed if not self.taken & set(one.resources)]
-        self.taken |= {resource for one in fresh for resource in one.resources}
+    def _taken(self, proposed: list[Recommendation]) -> list[Recommendation]:
+        """Dearest first; later kinds leave these resources alone."""
+        self.taken |= {resource for one in proposed for resource in one.resources}
         return sorted(
-            fresh, key=lambda one: (one.saving.currency, -one.saving.expected, -one.saving.high, one.resources)
+            proposed, key=lambda one: (one.saving.currency, -one.saving.expected, -one.saving.high, one.resources)
         )
 
     def _delete(self, one: Waste) -> Recommendation:
@@ -148,7 +147,12 @@ class _Found:
         found = []
         for thing in self.things:
             quiet = known.get(thing.resource_id)
-            if quiet is None or not thing.still_there or usage_types.named(thing.what).off is None:
+            if (
+                quiet is None
+                or thing.resource_id in self.taken
+                or not thing.still_there
+                or usage_types.named(thing.what).off is None
+            ):
                 continue
             command, rollback = commands.stop(thing.what, thing.resource_id, thing.region)
             free = schedule.free_share(thing)

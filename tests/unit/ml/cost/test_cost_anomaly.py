@@ -46,7 +46,8 @@ def test_a_forgotten_machine_is_found_with_its_money_and_its_first_hour(make):
 
 
 def test_a_start_in_the_evening_is_dated_to_its_hour(make):
-    extra(base(make), "BoxUsage:m5.large", "i-new", 1.5, first=19, days=1, hours=[23])
+    # So little that the day itself is usual.
+    extra(base(make), "BoxUsage:m5.large", "i-new", 0.05, first=19, days=1, hours=[23])
     extra(make, "BoxUsage:m5.large", "i-new", 1.5, first=20, days=6)
     (event,) = cost_anomalies(make.bill).events
     assert event.start == datetime(2026, 3, 21, 23, tzinfo=UTC)

@@ -35,6 +35,7 @@ def cpu(resource, busy_hours, *, high=60.0, low=2.0, days=28, weekdays=range(1, 
 def test_under_a_fortnight_nothing_is_said_and_why(make):
     found = recommend(make.usage("USE1-DEVED-DPU-Hour", resource=ENDPOINT, cost=2.2, days=13).bill, now=NOW)
     assert found.items == ()
+    assert [one.what for one in found.abstained] == ["the whole bill"]
     assert "13.0 days" in found.abstained[0].reason
 
 
@@ -61,6 +62,7 @@ def test_what_is_idle_is_not_scheduled_as_well(make):
     found = recommend(make.bill, now=NOW, metrics=cpu(MACHINE, (), high=2.0))
     (one,) = found.items
     assert one.kind == "idle"
+    assert not any(MACHINE in said.what for said in found.abstained)
     assert one.command == f"aws ec2 stop-instances --region us-east-1 --instance-ids {MACHINE}"
     assert found.totals["USD"].saving.expected == pytest.approx(73.0)
 
