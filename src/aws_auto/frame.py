@@ -294,12 +294,10 @@ def read_table(path: Path | str) -> pl.DataFrame:
 
 
 def _without_doubles(frame: pl.DataFrame, path: Path) -> pl.DataFrame:
-    """The frame, unless its header names a column twice: Polars would rename the second in silence."""
-    doubled = [name.removesuffix("_duplicated_0") for name in frame.columns if name.endswith("_duplicated_0")]
+    """The frame; a header that names a column twice is refused, where Polars renames the second in silence."""
+    doubled = ", ".join(n.removesuffix("_duplicated_0") for n in frame.columns if n.endswith("_duplicated_0"))
     if doubled:
-        raise SchemaError(
-            f"the header names {', '.join(doubled)} more than once", where=str(path), hint="rename or drop one of them"
-        )
+        raise SchemaError(f"the header names {doubled} more than once", where=str(path), hint="rename or drop one")
     return frame
 
 
@@ -393,11 +391,8 @@ def _with_utc_time(frame: pl.DataFrame, tz: str | None) -> tuple[pl.DataFrame, b
 
 
 def parsed_times(time: pl.Series) -> pl.Series:
-    """ISO 8601 text with or without an offset; null where it is neither.
-
-    Text that does not begin with a year of four digits is no time: 11/04/2026 is a day in April to some and in November
-    to others.
-    """
+    """ISO 8601 text with or without an offset; null where it is neither."""
+    # 11/04/2026 is a day in April to some and in November to others: a time begins with a year of four digits.
     time = pl.select(pl.when(time.str.contains(r"^\s*\d{4}(\D|\d{4}(T|$))")).then(time)).to_series()
     zoned = time.str.contains(r"(Z|[+-]\d{2}:?\d{2})$")
     if zoned.any():

@@ -1,1 +1,1 @@
-"""Pure: frames in, values out; no clock, no disk, no network, no YAML. A file is a door, a folder the room behind it."""
+"""Pure: frames in, values out; no clock, no disk, no network, no YAML. A file is a door, a folder its room."""
