@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 HOURS_A_MONTH = 730.0
 DAYS_A_MONTH = HOURS_A_MONTH / 24
+#: The resource of a line that names none.
+UNNAMED = "not named on the bill"
 #: What a resource costs now is read from its last fortnight.
 RECENT = timedelta(days=14)
 KEYS = ("billing_currency", "sub_account_id", "region_id", "service_name", "resource_id", "class")
@@ -59,11 +61,16 @@ def classed(bill: pl.DataFrame) -> pl.DataFrame:
     require(bill, NEEDED)
     known = usage_types.classes(bill["usage_type"])
     name = pl.col("usage_type").replace_strict(list(known), list(known.values()), default=None, return_dtype=pl.String)
-    wanted = (pl.col("charge_category") == "Usage") & pl.col("resource_id").is_not_null()
+    # What AWS bills for lying idle is idle whether the bill names it or not.
+    idle = [word for word, one in known.items() if usage_types.named(one).role == "unused"]
+    nameless = pl.when(pl.col("usage_type").is_in(idle)).then(pl.lit(UNNAMED))
+    resource = pl.coalesce("resource_id", nameless)
+    wanted = (pl.col("charge_category") == "Usage") & resource.is_not_null()
     kept = [column for column in bill.columns if column in NEEDED or column.startswith("tag_")]
     return (
         bill.lazy()
         .filter(wanted, pl.col("usage_type").is_in(list(known)))
+        .with_columns(resource_id=resource)
         .select(*kept, name.alias("class") if known else pl.lit(None, pl.String).alias("class"))
         .collect()
     )

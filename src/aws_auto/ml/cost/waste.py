@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: An unused hour proves little; a fortnight holds every day of the week twice.
 LEAST = timedelta(days=14)
+#: Of that fortnight: what is billed now and then comes and goes.
+_MOST_DAYS = 12
 #: A development tool that ran day and night for less is told from a long day's work no better than by luck.
 _LEAST_LIFE = timedelta(days=3)
 _PLACE = ("billing_currency", "sub_account_id", "region_id")
@@ -152,7 +154,8 @@ def _what_is_missing(meaning: Meaning) -> str:
 def _still_there(rows: pl.DataFrame, until: datetime) -> list[pl.DataFrame]:
     """The lines of each resource that was billed for a fortnight and still is."""
     first, last = pl.col("timestamp").min(), pl.col("timestamp").max()
-    lasting = (last >= until - timedelta(days=1)) & (last - first >= LEAST - timedelta(days=1))
+    days = pl.col("timestamp").dt.date().n_unique()
+    lasting = (last >= until - timedelta(days=1)) & (last - first >= LEAST - timedelta(days=1)) & (days >= _MOST_DAYS)
     kept = rows.filter(lasting.over(*_PLACE, "resource_id"))
     return kept.partition_by(*_PLACE, "resource_id", maintain_order=True)
 

@@ -140,7 +140,7 @@ def test_an_unused_reservation_promises_nothing_but_names_the_most(make):
         charge_frequency="Recurring",
         line_item_type="RIFee",
         usage_type="HeavyUsage:c4.large",
-        commitment_discount_id="arn:aws:ec2:us-east-1:111122223333:reserved-instances/3a2944f2-fbdc-4f9a-86f7-4b83dc6e058a",
+        commitment_discount_id="arn:aws:ec2:us-east-1:111122223333:reserved-instances/00000000-1111-2222-3333-444444444444",
         commitment_discount_type="Reserved Instance",
         commitment_discount_status="Unused",
         consumed_quantity=29 * 24.0,

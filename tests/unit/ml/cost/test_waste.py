@@ -34,6 +34,17 @@ def test_an_idle_address_is_idle_by_its_own_name(make):
     assert verdicts(make.bill) == {("unused public address", "idle")}
 
 
+def test_an_idle_address_that_the_bill_does_not_name_is_idle_all_the_same(make):
+    (one,) = waste(make.usage("ElasticIP:IdleAddress", resource=None, cost=0.005).bill)
+    assert (one.verdict, one.resource_ids) == ("idle", ("not named on the bill",))
+
+
+def test_an_address_that_is_idle_now_and_then_is_used(make):
+    make.usage("ElasticIP:IdleAddress", resource="eipalloc-1", cost=0.005, weekdays=[7])
+    make.usage("BoxUsage:m5.large", resource="i-1", cost=0.1, tag_environment="prod")
+    assert ("unused public address", "idle") not in verdicts(make.bill)
+
+
 def test_whether_a_volume_is_attached_is_unknown_from_a_bill(make):
     make.usage("EBS:VolumeUsage.gp2", resource="vol-1", cost=0.01)
     make.usage("BoxUsage:m5.large", resource="i-1", cost=0.1)
