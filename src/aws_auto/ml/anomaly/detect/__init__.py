@@ -27,4 +27,15 @@ from aws_auto.ml.anomaly.detect.alarms import Alarm, Policy, alarms, level, seve
 from aws_auto.ml.anomaly.detect.detector import Detector, Scores
 from aws_auto.ml.anomaly.detect.profile import Profile, choose
 
-__all__ = ["Alarm", "Detector", "Policy", "Profile", "Scores", "alarms", "choose", "level", "severity"]
+__all__ = [
+    "STANDARD_THRESHOLD",
+    "Alarm",
+    "Detector",
+    "Policy",
+    "Profile",
+    "Scores",
+    "alarms",
+    "choose",
+    "level",
+    "severity",
+]

@@ -11,7 +11,7 @@ from aws_auto.ml.anomaly.detect import pack
 from aws_auto.ml.anomaly.detect.calibrate import NOTHING, Calibrator, Tail
 from aws_auto.ml.anomaly.detect.clock import DAY, Clock
 from aws_auto.ml.anomaly.detect.members import Members
-from aws_auto.ml.anomaly.detect.profile import Profile, choose
+from aws_auto.ml.anomaly.detect.profile import DECADE, ONE_A_WEEK, OWN_WEEKS, Profile, choose
 from aws_auto.ml.anomaly.detect.season import Season
 from aws_auto.ml.anomaly.detect.view import PAST, View, squash, unsquash
 
@@ -182,18 +182,22 @@ class Detector:
         return as_scores(found[:, slots.point + 2], names), replace(self, state=state)
 
     def threshold(self, per_week: float = 1.0) -> float:
-        """The score that training reached in at most ``per_week`` episodes a week, counted as if all were false.
+        """The score that comes up in about ``per_week`` false episodes a week.
 
-        Beyond the most extreme episode of training the tail is taken to go on, ten times rarer for each `decade`.
+        A mean of two opinions, weighed by the weeks of training: what other series show, and what this training part
+        reached that often. The second counts every episode of training as false, so it errs to the quiet side.
         """
-        allowed = per_week * self.state.weeks
+        usual = ONE_A_WEEK - DECADE * float(np.log10(max(per_week, 1e-6)))
+        weeks = self.state.weeks
+        own = self._reached(max(per_week, 1e-6) * weeks) if len(self.state.peaks) else usual
+        return (weeks * own + OWN_WEEKS * usual) / (weeks + OWN_WEEKS)
+
+    def _reached(self, episodes: float) -> float:
+        """Just above the score that more than ``episodes`` of training reached; beyond the highest by its decades."""
         peaks = self.state.peaks
-        if not len(peaks):
-            return BAND
-        if allowed < 1:
-            return float(peaks[0] - self.decade * np.log10(max(allowed, 1e-6)))
-        # Just above the first episode that is too many.
-        return float(np.nextafter(peaks[min(int(allowed), len(peaks) - 1)], np.inf))
+        if episodes < 1:
+            return float(peaks[0] - self.decade * np.log10(episodes))
+        return float(np.nextafter(peaks[min(int(episodes), len(peaks) - 1)], np.inf))
 
     @property
     def decade(self) -> float:

@@ -186,7 +186,7 @@ def test_the_threshold_keeps_the_budget_on_the_past_and_rises_with_it(fitted):
 def test_a_wild_point_is_more_severe_than_an_odd_one(fitted):
     detector, times, values = fitted
     values = values.copy()
-    values[100] += 4
+    values[100] += 6
     values[300] += 200
     policy = Policy(threshold=detector.threshold(1), decade=detector.decade)
     told = alarms(times, values, detector.score(times, values), policy)
