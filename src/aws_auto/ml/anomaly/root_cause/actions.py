@@ -144,7 +144,7 @@ STEPS: Mapping[str, tuple[Step, ...]] = {
                 "rds": "aws rds modify-db-instance --region {region} --db-instance-identifier {id}"
                 " --allocated-storage <GiB> --apply-immediately",
             },
-            "a volume cannot shrink again, costs more from now on, and can be modified once in six hours",
+            "a volume cannot shrink again, costs more from now on, and cannot be modified again for hours",
         ),
     ),
     "noisy_neighbour": (

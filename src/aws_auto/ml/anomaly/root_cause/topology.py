@@ -75,6 +75,30 @@ class Topology:
         rows = frame.with_columns(pl.col("weight").fill_null(1.0)).iter_rows()
         return cls(tuple(Edge(*row) for row in rows if row[0] != row[1]))
 
+    @classmethod
+    def of_xray(cls, graph: Mapping[str, Any]) -> Topology:
+        """From the answer of X-Ray's ``GetServiceGraph`` (``aws xray get-service-graph``).
+
+        Services of one name are one node: a function and its invocation, a service and the client that a tracer infers.
+
+        Raises:
+            SchemaError: it has no ``Services`` with ``ReferenceId`` and ``Name``, or an edge leads nowhere.
+        """
+        try:
+            names = {service["ReferenceId"]: str(service["Name"]) for service in graph["Services"]}
+            pairs = [
+                (str(service["Name"]), names[edge["ReferenceId"]])
+                for service in graph["Services"]
+                for edge in service.get("Edges", ())
+            ]
+        except (KeyError, TypeError) as error:
+            raise SchemaError(
+                f"not a service graph: {error} is missing",
+                where="topology",
+                hint="give the JSON of `aws xray get-service-graph` as it is",
+            ) from error
+        return cls(tuple(Edge(*pair) for pair in dict.fromkeys(pairs) if pair[0] != pair[1]))
+
     @cached_property
     def callees(self) -> Mapping[str, Mapping[str, float]]:
         """By caller, those it calls."""
@@ -135,19 +159,21 @@ _TIERS: tuple[tuple[str, str, float], ...] = (
     ("lambda", "rds", 0.8),
     ("ec2", "rds", 0.8),
 )
+#: Columns that name the service, the first that is filled.
+_SERVICE_COLUMNS = ("service", "tag_service", "tag_application", "tag_app")
 #: Columns that name the scaling group of an instance, as AWS tags it.
 _GROUP_COLUMNS = ("tag_aws:autoscaling:groupName", "autoscaling_group", "asg")
 
 
 def relations(frame: MetricFrame) -> Topology | None:
-    """From static columns: group membership (certain), and types within one ``service`` (a guess). None without any."""
+    """From static columns: membership of a group (certain), types within one service (a guess). None without any."""
     facts = _facts(frame)
     edges = [*_members(facts), *_tiers(facts)]
     return Topology(tuple(edges), "relations") if edges else None
 
 
 def _facts(frame: MetricFrame) -> dict[str, dict[str, str]]:
-    wanted = [c for c in ("resource_type", "service", *_GROUP_COLUMNS) if c in frame.statics]
+    wanted = [c for c in ("resource_type", *_SERVICE_COLUMNS, *_GROUP_COLUMNS) if c in frame.statics]
     if not wanted:
         return {}
     last = frame.data.group_by(RESOURCE, maintain_order=True).agg(pl.col(wanted).drop_nulls().last())
@@ -166,8 +192,9 @@ def _members(facts: Mapping[str, Mapping[str, str]]) -> list[Edge]:
 def _tiers(facts: Mapping[str, Mapping[str, str]]) -> list[Edge]:
     services: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for resource, known in facts.items():
-        if "service" in known and "resource_type" in known:
-            services[known["service"]][known["resource_type"]].append(resource)
+        service = next((known[c] for c in _SERVICE_COLUMNS if known.get(c)), None)
+        if service is not None and "resource_type" in known:
+            services[service][known["resource_type"]].append(resource)
     return [
         Edge(caller, callee, weight)
         for types in services.values()

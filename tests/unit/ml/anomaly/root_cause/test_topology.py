@@ -68,3 +68,26 @@ def test_members_of_a_scaling_group_belong_to_it_and_tiers_of_a_service_call_eac
 def test_without_static_columns_there_are_no_relations():
     frame = MetricFrame.of({"resource_id": ["a"], "timestamp": ["2026-03-02T00:00:00Z"], "latency": [1.0]})
     assert relations(frame) is None
+
+
+def test_a_tag_names_the_service_where_no_column_does():
+    table = pl.DataFrame({"resource_id": ["lb", "db"], "resource_type": ["elb", "rds"], "tag_app": ["shop", "shop"]})
+    stamped = table.with_columns(timestamp=pl.datetime(2026, 3, 2, time_zone="UTC"), latency=1.0)
+    graph = relations(MetricFrame.of(stamped))
+    assert graph is not None
+    assert "db" in graph.below("lb")
+
+
+def test_an_x_ray_service_graph_is_a_topology_and_inferred_clients_are_no_nodes():
+    services = [
+        {"ReferenceId": 0, "Name": "site", "Type": "AWS::ECS::Container", "Edges": [{"ReferenceId": 1}]},
+        {"ReferenceId": 1, "Name": "search", "Type": "AWS::ECS::Fargate", "Edges": []},
+        {"ReferenceId": 2, "Name": "search", "Type": "client", "Edges": [{"ReferenceId": 1}]},
+    ]
+    assert Topology.of_xray({"Services": services}).edges == (Edge("site", "search"),)
+
+
+@pytest.mark.parametrize("graph", [{}, {"Services": [{}]}, {"Services": None}])
+def test_something_else_than_a_service_graph_is_refused(graph):
+    with pytest.raises(SchemaError, match="not a service graph"):
+        Topology.of_xray(graph)
