@@ -297,7 +297,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         report["budget"] = [budget(score, suite, per_week) for suite in suites for per_week in BUDGETS]
         for row in report["budget"]:
             print(
-                f"{row['suite']:9s} budget {row['budget_per_week']:g} a week: {row['false_per_week']:.2f} false a week, "
+                f"{row['suite']:9s} budget {row['budget_per_week']:g} a week: {row['false_per_week']:.2f} false, "
                 f"F1 {row['F1']:.3f} P {row['precision']:.2f} R {row['recall']:.2f}"
             )
         assert not any(row.get("look_ahead") for row in report["suites"]), "a score depends on the future"
