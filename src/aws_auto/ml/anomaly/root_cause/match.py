@@ -140,7 +140,7 @@ def _released(ranking: Ranking, suspect: str, frame: MetricFrame) -> float:
 
 
 def _capped(ranking: Ranking, suspect: str, frame: MetricFrame) -> float:
-    """1 when served demand lies far flatter during the incident than just before, or when calls were throttled."""
+    """1 when served demand is far steadier from step to step than just before, or when calls were throttled."""
     if any(stem(e.metric) == "throttle_count" and _degree(e, "rises") > _HOLDS for e in ranking.found.get(suspect, ())):
         return 1.0
     if "request_count" not in frame.data.columns:
@@ -149,9 +149,9 @@ def _capped(ranking: Ranking, suspect: str, frame: MetricFrame) -> float:
     rows = frame.data.filter(pl.col(RESOURCE) == suspect).select(TIMESTAMP, "request_count").drop_nulls()
     inside = rows.filter(pl.col(TIMESTAMP).is_between(start, end, closed="left"))["request_count"].to_numpy()
     before = rows.filter(pl.col(TIMESTAMP) < start)["request_count"].tail(max(len(inside), 12)).to_numpy()
-    if min(len(inside), len(before)) < 6 or before.std() == 0:
+    if min(len(inside), len(before)) < 6 or np.diff(before).std() == 0:
         return 0.0
-    flatness = 1.0 - inside.std() / before.std()
+    flatness = 1.0 - np.diff(inside).std() / np.diff(before).std()
     return float(np.clip((flatness - 0.5) / 0.3, 0.0, 1.0))
 
 

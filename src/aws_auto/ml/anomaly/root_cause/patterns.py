@@ -103,8 +103,11 @@ PATTERNS: tuple[Pattern, ...] = (
     Pattern(
         "disk_full",
         "Disk filling up",
-        needs=(Sign("disk use climbed", ("disk_utilization",), "climbs"), _disk_full),
-        supports=(Sign("more was written", ("storage_io", "disk_write_bytes")),),
+        needs=(Sign("disk use climbed", ("disk_utilization",), "climbs"),),
+        supports=(
+            _disk_full,
+            Sign("more was written", ("storage_io", "disk_write_bytes")),
+        ),
         opposes=(),
     ),
     Pattern(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from aws_auto.ml.anomaly.root_cause.results import Factor
-from aws_auto.ml.anomaly.root_cause.words import family, stem, thing
+from aws_auto.ml.anomaly.root_cause.words import DEPTH, family, stem, thing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,7 +27,7 @@ _MOST_FACTORS = 12
 _ENOUGH = 2.0
 #: What remains of a cause that cannot be reached from the symptom, by what the graph rests on.
 _UNREACHED = {"given": 0.05, "relations": 0.25, "learned": 0.3}
-#: Errors beside a latency symptom of the same resource are another face of it, hardly its cause.
+#: Errors beside a latency symptom of the same resource are another face of it, and money beside it follows from it.
 _CO_SYMPTOM = 0.2
 #: A callee that is asked more shows what its caller does; it may still be what breaks.
 _ASKED = 0.2
@@ -123,7 +123,8 @@ class Ranking:
         """How surely a change here can be felt at the symptom."""
         here, kind = self.incident.resource, family(e.metric)
         if e.resource == here:
-            return _CO_SYMPTOM if kind == "symptom" and family(self.incident.metric or "") == "symptom" else 1.0
+            asked = family(self.incident.metric or "")
+            return _CO_SYMPTOM if DEPTH[kind] > DEPTH[asked] or kind == asked == "symptom" else 1.0
         below, above = self.graph.below(here).get(e.resource, 0.0), self.graph.above(here).get(e.resource, 0.0)
         if kind == "demand":
             found = max(above, below if self.graph.basis == "learned" else _ASKED * below)
@@ -217,12 +218,10 @@ class Ranking:
 
     def _inside(self, e: Evidence) -> float:
         """Explained by demand, or by work, on the same resource that changed as strongly."""
-        order = {"demand": 0, "work": 1, "other": 1, "symptom": 2, "money": 3}
-        mine = order[family(e.metric)]
+        mine = DEPTH[family(e.metric)]
         best = 0.0
         for o in self.found.get(e.resource, ()):
-            theirs = order[family(o.metric)]
-            if theirs >= mine or self.is_symptom(o) or abs(o.relative) < 0.2:
+            if DEPTH[family(o.metric)] >= mine or self.is_symptom(o) or abs(o.relative) < 0.2:
                 continue
             enough = min(1.0, _ENOUGH * abs(o.relative) / max(abs(e.relative), 1e-9))
             best = max(best, 0.7 * enough * min(1.0, o.strength / max(e.strength, 1e-9)))

@@ -8,6 +8,9 @@ from aws_auto.frame import STATISTICS, Metric
 
 Family = Literal["demand", "work", "symptom", "money", "other"]
 
+#: Causes on one resource run from low to high.
+DEPTH: dict[Family, int] = {"demand": 0, "work": 1, "other": 1, "symptom": 2, "money": 3}
+
 _FAMILY: dict[str, Family] = {
     "request_count": "demand",
     "active_users": "demand",
