@@ -33,6 +33,7 @@ ORDER = (
     "monitor",
     "detect",
     "feedback",
+    "recommend",
     "validate",
     "serve",
     "truth",

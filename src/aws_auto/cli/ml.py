@@ -373,6 +373,37 @@ def feedback(
 
 
 @app.command()
+def recommend(
+    window: options.WindowText = "90d",
+    data_source: options.Sources = None,
+    path: options.DataPath = None,
+    since: Annotated[
+        str | None, typer.Option("--since", help="Read the bill from this day on instead, such as 2018-10-01.")
+    ] = None,
+    region: options.Region = None,
+    report: Annotated[
+        Path | None, typer.Option("--report", help="Where to write the HTML report; default: in the workspace.")
+    ] = None,
+    workspace: options.Home = None,
+    target: options.Target = "auto",
+    as_json: options.Json = False,
+) -> None:
+    """Say what the bill could do without, and what moved it.
+
+    Example: aws-auto ml recommend --data-source sample --window 60d
+    """
+    from aws_auto.cli import detecting, recommending
+    from aws_auto.pipeline.ports import Window as Span
+
+    ws = _open(workspace, target)
+    span = options.window(window, ws.clock.now())
+    if since is not None:
+        span = Span(detecting.moment(since, "--since"), span.end)
+    _collect(ws, data_source or [], path, span, region, dry_run=False)
+    recommending.run(ws, span, html=report, as_json=as_json)
+
+
+@app.command()
 def truth(
     file: Annotated[Path, typer.Argument(help="CSV or Parquet with request_id and observed columns.")],
     workspace: options.Home = None,

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from aws_auto.errors import NotEnoughData
+from aws_auto.pipeline.collect import collect
+from aws_auto.pipeline.local.sample import SampleSource
+from aws_auto.pipeline.ports import Window
+from aws_auto.pipeline.recommend import advise
+from aws_auto.pipeline.web.advice import advice_report
+from aws_auto.pipeline.workspace import open_workspace
+
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+SPAN = Window(NOW - timedelta(days=45), NOW)
+
+
+class FixedClock:
+    def now(self):
+        return NOW
+
+    def sleep(self, seconds):
+        raise AssertionError("nothing waits here")
+
+
+@pytest.fixture(scope="module")
+def ws(tmp_path_factory):
+    made = open_workspace(tmp_path_factory.mktemp("w") / "w", target="local", environ={}, clock=FixedClock())
+    collect(made, SampleSource(clock=made.clock), SPAN)
+    return made
+
+
+def test_without_a_bill_the_next_step_is_said(tmp_path):
+    empty = open_workspace(tmp_path / "w", target="local", environ={}, clock=FixedClock())
+    with pytest.raises(NotEnoughData, match="no bill") as caught:
+        advise(empty, SPAN)
+    assert "--data-source cur" in caught.value.hint
+
+
+def test_the_machines_that_develop_day_and_night_are_found_and_each_is_counted_once(ws):
+    said = advise(ws, SPAN).recommendations
+    resources = [r for item in said.items for r in item.resources]
+    assert len(resources) == len(set(resources))
+    assert said.items
+    assert all(i.saving.low <= i.saving.expected <= i.saving.high for i in said.items)
+
+
+def test_the_total_is_the_sum_of_its_parts(ws):
+    said = advise(ws, SPAN).recommendations
+    (currency,) = said.totals
+    parts = sum(i.saving.expected for i in said.items)
+    assert said.totals[currency].saving.expected == pytest.approx(parts)
+
+
+def test_the_report_says_simulated_and_names_every_recommendation(ws):
+    found = advise(ws, SPAN)
+    html = advice_report(found)
+    assert "Simulated data" in html
+    for item in found.recommendations.items:
+        assert item.resources[0] in html
