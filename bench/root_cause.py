@@ -5,7 +5,7 @@
 PetShop (20 issues here, all with ONE root cause, so nothing may be learned from names): even issues are for
 development, odd ones are the test. SMD: machine-1-6 and machine-2-1 are for development, the other two are the test.
 Simulated incidents have random roots. ``--fit`` fits the confidence on other seeds than those it is reported on.
-Intervals: 95 %, bootstrap over cases. Beside ours: correlation with the symptom, n-sigma (against the own past, or,
+Intervals: 95 %, bootstrap over cases (exact binomial where all are alike). Beside ours: correlation with the symptom, n-sigma (against the own past, or,
 where only five rows are there, against the far-away normal period), and a random order.
 """
 
@@ -511,6 +511,9 @@ def first_of(case: Case, answer: RootCause) -> str | None:
 def interval(values: np.ndarray, rng: np.random.Generator) -> tuple[float, float]:
     if not len(values):
         return float("nan"), float("nan")
+    edge = 0.025 ** (1 / len(values))  # a bootstrap of equal values shows no doubt; the exact binomial bound does
+    if values.min() == values.max() and values.min() in (0, 1):
+        return (edge, 1.0) if values.min() else (0.0, 1 - edge)
     means = rng.choice(values, (2000, len(values))).mean(axis=1)
     return float(np.quantile(means, 0.025)), float(np.quantile(means, 0.975))
 
