@@ -280,7 +280,8 @@ def _labelled(ws: Workspace, champion: ModelVersion, answers: pl.DataFrame) -> f
 
 
 def _point_output(answers: pl.DataFrame) -> str | None:
-    return next((c for c in ("forecast", "expected", "q50", "prediction") if c in answers.columns), None)
+    """The answer's expected value; of several steps ahead the nearest, which the recipes give first."""
+    return next((c for c in answers.columns if c == "expected" or c.startswith("expected_")), None)
 
 
 def _latency(answers: pl.DataFrame) -> float | None:

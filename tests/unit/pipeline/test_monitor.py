@@ -13,6 +13,7 @@ from aws_auto.ml.drift.test import BlockDriftTest
 from aws_auto.pipeline import monitor
 from aws_auto.pipeline.monitor import Health, ModelHealth
 from aws_auto.pipeline.ports import Batch, Window
+from aws_auto.pipeline.serve.capture import ingest_truth
 from aws_auto.pipeline.workspace import open_workspace
 from aws_auto.results import (
     BackTest,
@@ -173,21 +174,21 @@ def test_without_rules_nothing_is_breached_but_drift_is_still_told(trained):
     assert len(report.alerts) == 1
 
 
-def test_captured_answers_give_latency_and_their_rule(trained):
+def answered(ws, predictions, latency_ms):
     answers = pl.DataFrame(
         {
-            "timestamp": [NOW - timedelta(hours=1)] * 2,
+            "timestamp": [NOW - timedelta(hours=1)] * len(predictions),
             "model": "anomaly-detector",
             "version": 1,
-            "request_id": ["a", "b"],
+            "request_id": [f"request {i}" for i in range(len(predictions))],
             "row": 0,
             "features": '{"resource_id":"i-1","cpu_utilization":1.0}',
-            "prediction": '{"score":0.1}',
-            "latency_ms": [100.0, 500.0],
+            "prediction": predictions,
+            "latency_ms": latency_ms,
             "extrapolated": False,
         }
     ).with_columns(pl.col("timestamp").dt.cast_time_unit("us"))
-    trained.lake.write(
+    ws.lake.write(
         Batch(
             dataset="predictions",
             rows=answers,
@@ -196,11 +197,27 @@ def test_captured_answers_give_latency_and_their_rule(trained):
             final=False,
         )
     )
+
+
+def test_captured_answers_give_latency_and_their_rule(trained):
+    answered(trained, ['{"score":0.1}'] * 2, [100.0, 500.0])
     fill(trained, cpu(NOW - DAY, 1, seed=5))
     (health,) = check(trained).models
     assert health.readings["model_latency"] == pytest.approx(0.48)
     assert health.status is Health.DEGRADED
     assert [b.actions for b in health.breaches] == [("scale",)]
+
+
+@pytest.mark.parametrize(
+    "words", ["expected", "expected_1h", "expected_24h"], ids=["one value", "the nearest of several steps", "a day"]
+)
+def test_observed_values_beside_captured_answers_give_accuracy(trained, words):
+    answered(trained, [f'{{"{words}":{value},"expected_4h":99.0}}' for value in (8.0, 24.0)], [1.0, 1.0])
+    observed = pl.DataFrame({"request_id": ["request 0", "request 1"], "observed": [10.0, 20.0]})
+    assert ingest_truth(trained, observed).stored == 2
+    fill(trained, cpu(NOW - DAY, 1, seed=5))
+    (health,) = check(trained).models
+    assert health.readings["prediction_accuracy"] == pytest.approx(1 - 6 / 30)
 
 
 def quality(low, high):

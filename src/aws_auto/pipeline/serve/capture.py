@@ -161,7 +161,8 @@ def ingest_truth(ws: Workspace, rows: pl.DataFrame) -> TruthReport:
 
     Args:
         ws: the workspace.
-        rows: ``request_id``, ``observed`` (a number) and, for requests of several rows, ``row`` (from 0; default 0).
+        rows: ``request_id``, ``observed`` (the number that came true for the answer's expected value; where it expects
+            several steps ahead, for the first) and, for requests of several rows, ``row`` (from 0; default 0).
 
     Raises:
         SchemaError: a column is missing or mistyped.
