@@ -255,9 +255,12 @@ def _prediction_drift(
         return None
     earlier = captured(ws.lake, champion.name, version=champion.version)
     earlier = earlier.filter(pl.col("answered_at") < window.start)
-    inputs = {f.name for f in champion.schema} - {RESOURCE, TIMESTAMP}
+    told = {f.name for f in champion.schema} | {RESOURCE, TIMESTAMP, *BOOKKEEPING}
+    # Text in an answer says when and why (forecast_from, note): it is new each time and no prediction.
     outputs = [
-        c for c in answers.columns if c not in BOOKKEEPING and c not in inputs and c not in (RESOURCE, TIMESTAMP)
+        c
+        for c, dtype in answers.schema.items()
+        if (dtype.is_numeric() or dtype == pl.Boolean) and c in earlier.columns and c not in told
     ]
     if earlier.is_empty() or not outputs:
         notes.append("prediction drift: there are no earlier answers of this version to compare with")

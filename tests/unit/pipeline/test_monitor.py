@@ -174,10 +174,10 @@ def test_without_rules_nothing_is_breached_but_drift_is_still_told(trained):
     assert len(report.alerts) == 1
 
 
-def answered(ws, predictions, latency_ms):
+def answered(ws, predictions, latency_ms, times=None):
     answers = pl.DataFrame(
         {
-            "timestamp": [NOW - timedelta(hours=1)] * len(predictions),
+            "timestamp": times or [NOW - timedelta(hours=1)] * len(predictions),
             "model": "anomaly-detector",
             "version": 1,
             "request_id": [f"request {i}" for i in range(len(predictions))],
@@ -192,7 +192,7 @@ def answered(ws, predictions, latency_ms):
         Batch(
             dataset="predictions",
             rows=answers,
-            window=Window(NOW - DAY, NOW),
+            window=Window(NOW - 9 * DAY, NOW),
             keys=("timestamp", "request_id", "row"),
             final=False,
         )
@@ -218,6 +218,24 @@ def test_observed_values_beside_captured_answers_give_accuracy(trained, words):
     fill(trained, cpu(NOW - DAY, 1, seed=5))
     (health,) = check(trained).models
     assert health.readings["prediction_accuracy"] == pytest.approx(1 - 6 / 30)
+
+
+def hourly_answers(level):
+    """Ten answers an hour for three days, the values of the last day around ``level``, and their times."""
+    rng = np.random.default_rng(3)
+    hours = [NOW - timedelta(hours=h) for h in range(72, 0, -1) for _ in range(10)]
+    values = [rng.normal(level if time >= NOW - DAY else 10, 1) for time in hours]
+    return [f'{{"forecast_from":"{t}","expected_1h":{v}}}' for t, v in zip(hours, values, strict=True)], hours
+
+
+@pytest.mark.parametrize(("level", "drifted"), [(10, []), (14, ["expected_1h"])])
+def test_answers_drift_by_their_values_and_not_by_the_time_that_they_are_about(trained, level, drifted):
+    predictions, times = hourly_answers(level)
+    answered(trained, predictions, [1.0] * len(times), times)
+    fill(trained, cpu(NOW - DAY, 1, seed=5))
+    (health,) = check(trained).models
+    assert [c.column for c in health.prediction_drift.columns] == ["expected_1h"]
+    assert [c.column for c in health.prediction_drift.columns if c.drifted] == drifted
 
 
 def quality(low, high):
