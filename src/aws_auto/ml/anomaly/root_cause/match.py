@@ -147,6 +147,7 @@ def _capped(ranking: Ranking, suspect: str, frame: MetricFrame) -> float:
         return 0.0
     start, end = ranking.incident.start, ranking.incident.end
     rows = frame.data.filter(pl.col(RESOURCE) == suspect).select(TIMESTAMP, "request_count").drop_nulls()
+    rows = rows.filter(pl.col("request_count").is_finite())
     inside = rows.filter(pl.col(TIMESTAMP).is_between(start, end, closed="left"))["request_count"].to_numpy()
     before = rows.filter(pl.col(TIMESTAMP) < start)["request_count"].tail(max(len(inside), 12)).to_numpy()
     if min(len(inside), len(before)) < 6 or np.diff(before).std() == 0:
