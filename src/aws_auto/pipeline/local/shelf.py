@@ -33,7 +33,9 @@ class LocalShelf:
             found = [p for p in map(Path, _matches(str(path))) if p.is_file()]
         if not found:
             raise SchemaError(
-                "no such file", where=address, hint="give a file, a folder, or a pattern such as 'cur/**'"
+                "no file is there" if path.is_dir() else "no such file",
+                where=address,
+                hint="give a file, a folder, or a pattern such as 'cur/**'",
             )
         return sorted(_item(p) for p in found)
 

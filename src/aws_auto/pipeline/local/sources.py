@@ -110,7 +110,10 @@ class CurSource(FileSource):
             SchemaError: a file is damaged or of another format; names file, column and row.
         """
         self.notes.clear()
-        for month in self._touched(window):
+        touched = self._touched(window)
+        if not touched:
+            self._say(_outside(self.covers(), window, of="bill"))
+        for month in touched:
             rows, found = read(self.shelf, month)
             for one in found:
                 if not one.format.startswith(self.formats):
@@ -128,6 +131,15 @@ class CurSource(FileSource):
 
 def _touch(one: Window, other: Window) -> bool:
     return one.start < other.end and one.end > other.start
+
+
+def _outside(there: Window, asked: Window, *, of: str) -> str:
+    """Why nothing came of it."""
+    time = "%Y-%m-%d %H:%MZ"
+    return (
+        f"nothing lies in the window from {asked.start:{time}} to {asked.end:{time}};"
+        f" the {of} reaches from {there.start:{time}} to {there.end:{time}}"
+    )
 
 
 @dataclass
@@ -180,8 +192,10 @@ class MetricsFileSource(FileSource):
             frame = self._frame(item)
             self._say(*(f"{item.name}: {sentence}" for sentence in frame.report.sentences()))
             rows = frame.between(window.start, window.end).data
-            if rows.is_empty():
-                self._say(f"{item.name}: {_why_nothing(frame, window)}")
+            if frame.span is None:
+                self._say(f"{item.name}: holds no rows")
+            elif rows.is_empty():
+                self._say(f"{item.name}: {_outside(Window(*frame.span), window, of='file')}")
             yield from self._facts(rows, frame.statics, window)
             yield Batch(dataset="metrics", rows=rows, window=window, final=item == items[-1])
 
@@ -208,17 +222,6 @@ class MetricsFileSource(FileSource):
             return
         facts = rows.group_by(RESOURCE).agg(pl.col(TIMESTAMP).min(), pl.col(statics).drop_nulls().last())
         yield Batch(dataset="resources", rows=facts.sort(RESOURCE), window=window, final=False)
-
-
-def _why_nothing(frame: MetricFrame, window: Window) -> str:
-    """Why a file gave no points."""
-    if frame.span is None:
-        return "holds no rows"
-    low, high = frame.span
-    return (
-        f"no point lies in the window from {window.start:%Y-%m-%d %H:%MZ} to {window.end:%Y-%m-%d %H:%MZ};"
-        f" the file reaches from {low:%Y-%m-%d %H:%MZ} to {high:%Y-%m-%d %H:%MZ}"
-    )
 
 
 @dataclass

@@ -53,6 +53,14 @@ def test_a_file_of_any_kind_is_read_to_the_same_rows(tmp_path, name):
     assert batch.rows["sub_account_id"].unique().to_list() == ["001122223333"]
 
 
+def test_a_bill_without_a_month_in_the_window_says_which_months_it_holds(tmp_path):
+    source = CurSource(str(write(tmp_path / "bill.csv", *lines(1.0))))
+    assert pull(source, Window(ALL.end, ALL.end + timedelta(days=30))) == {}
+    (note,) = source.notes
+    assert note.startswith("nothing lies in the window from 2019-01-01 00:00Z to 2019-01-31 00:00Z;")
+    assert note.endswith("the bill reaches from 2018-10-01 00:00Z to 2018-11-01 00:00Z")
+
+
 def test_two_months_in_one_file_are_two_batches_that_replace_their_month(tmp_path):
     path = write(tmp_path / "bill.csv", *lines(1.0), *lines(2.0, 3.0, month="2018-11"))
     batches = pull(CurSource(str(path)))

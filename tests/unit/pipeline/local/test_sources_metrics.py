@@ -64,7 +64,7 @@ def test_a_file_without_a_point_in_the_window_says_where_its_points_are(tmp_path
     (batch,) = source.pull(Window(DAY.start + timedelta(days=9), DAY.end + timedelta(days=9)))
     assert batch.rows.is_empty()
     (note,) = source.notes
-    assert note.startswith("m.csv: no point lies in the window from 2026-01-10 00:00Z to 2026-01-11 00:00Z;")
+    assert note.startswith("m.csv: nothing lies in the window from 2026-01-10 00:00Z to 2026-01-11 00:00Z;")
     assert note.endswith("; the file reaches from 2026-01-01 00:00Z to 2026-01-02 00:00Z")
 
 
@@ -98,4 +98,9 @@ def test_a_fault_names_file_column_and_row(tmp_path, text, message):
 def test_a_file_of_another_kind_is_refused(tmp_path):
     write(tmp_path / "m.xlsx")
     with pytest.raises(SchemaError, match=r"no table is there; found m\.xlsx"):
+        list(MetricsFileSource(str(tmp_path)).pull(DAY))
+
+
+def test_an_empty_folder_is_not_called_missing(tmp_path):
+    with pytest.raises(SchemaError, match="no file is there"):
         list(MetricsFileSource(str(tmp_path)).pull(DAY))
