@@ -63,7 +63,7 @@ class CostOptimizer:
             raise SchemaError(
                 f"no {COST}",
                 where=self.name,
-                hint="processing adds it from prices where instance_type and region are known; a metrics file may bring it",
+                hint="prices give it where instance_type and region are known; a metrics file may hold the column",
             )
         by_hour = hourly_frame(frame.data)
         settings = {"features": _features(by_hour)}
