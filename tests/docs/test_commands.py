@@ -23,6 +23,7 @@ COMMANDS = {c.name or c.callback.__name__: c.callback for c in app.registered_co
 
 #: In the order in which a newcomer would run them: each leaves what the next one needs.
 ORDER = (
+    "template",
     "collect",
     "deploy-pipeline",
     "recipes",

@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from aws_auto.errors import EXIT_BUG, AwsAutoError
+from aws_auto.errors import EXIT_BUG, EXIT_INTERRUPTED, AwsAutoError
 
 app = typer.Typer(
     name="aws-auto",
@@ -29,20 +29,16 @@ def root() -> None:
 
 def main(argv: list[str] | None = None) -> None:
     """Run the command line and exit: 0, the code of the error's class, 130 when interrupted, 70 for a bug."""
-    from aws_auto.cli import ml
-
-    if not any(group.name == "ml" for group in app.registered_groups):
-        app.add_typer(ml.app, name="ml")
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a terminal that cannot show a character gets an escape, not an error
+            stream.reconfigure(errors="backslashreplace")
     args = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in args
     args = [a for a in args if a != "--debug"]
-    if args == ["--version"]:
-        from importlib.metadata import version
-
-        typer.echo(f"aws-auto {version('aws-auto')}")
-        return
     try:
-        app(args=args, prog_name="aws-auto")
+        _run(args)
+    except KeyboardInterrupt:
+        sys.exit(EXIT_INTERRUPTED)
     except AwsAutoError as error:
         if debug:
             raise
@@ -55,6 +51,19 @@ def main(argv: list[str] | None = None) -> None:
             raise
         _report_bug(error, args)
         sys.exit(EXIT_BUG)
+
+
+def _run(args: list[str]) -> None:
+    if args == ["--version"]:
+        from importlib.metadata import version
+
+        typer.echo(f"aws-auto {version('aws-auto')}")
+        return
+    from aws_auto.cli import ml
+
+    if not any(group.name == "ml" for group in app.registered_groups):
+        app.add_typer(ml.app, name="ml")
+    app(args=args, prog_name="aws-auto")
 
 
 def _report_bug(error: Exception, args: list[str]) -> None:

@@ -9,6 +9,7 @@ import typer
 
 from aws_auto.cli import render
 from aws_auto.errors import NotYet, UnsafePlan, UsageError
+from aws_auto.results import as_json as to_json
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,7 +69,7 @@ def run(
 
     plan = deploy.plan(ws, document, strict=strict)
     if as_json:
-        render.emit({"target": ws.target.name, "checksum": plan.checksum(), "plan": plan, "dry_run": dry_run})
+        render.emit(_plain(plan) | {"target": ws.target.name, "dry_run": dry_run})
     else:
         render.plan(plan)
     if dry_run:
@@ -89,6 +90,21 @@ def run(
     render.talk(f"done: {plan}")
     trained = [v.name for v in ws.registry.versions()]
     render.talk("next: aws-auto ml serve" if trained else "next: aws-auto ml train-models --data-source sample")
+
+
+def _plain(plan: Plan) -> dict[str, object]:
+    from aws_auto.pipeline.plan import Create, Delete, Update
+
+    kinds = {Create: "create", Update: "update", Delete: "delete"}
+    return {
+        "checksum": plan.checksum(),
+        "summary": str(plan),
+        "monthly_usd": plan.monthly_usd(),
+        "unpriced": plan.unpriced(),
+        "changes": [{"change": kinds[type(c)], **to_json(c)} for c in plan.changes],
+        "repairs": plan.repairs,
+        "notes": plan.notes,
+    }
 
 
 def _approve(plan: Plan, *, yes: bool) -> None:

@@ -52,6 +52,25 @@ def validate(
 
 
 @app.command()
+def template(
+    name: Annotated[str | None, typer.Argument(help="The one to print; without a name they are listed.")] = None,
+) -> None:
+    """Print a shipped configuration to start from.
+
+    Example: aws-auto ml template pipelines/complete
+    """
+    from aws_auto.config import templates
+    from aws_auto.errors import UsageError
+
+    if name is None:
+        render.table(("template",), [(n,) for n in templates.names()])
+        return
+    if name not in templates.names():
+        raise UsageError(f"no template is called {name!r}", hint=f"there are {', '.join(templates.names())}")
+    typer.echo(templates.template(name), nl=False)
+
+
+@app.command()
 def collect(
     data_source: options.Sources = None,
     path: options.DataPath = None,
@@ -109,6 +128,7 @@ def train_models(
     Example: aws-auto ml train-models --models cost-optimizer,anomaly-detector --data-source sample
     """
     from aws_auto.cli import training
+    from aws_auto.errors import UsageError
 
     ws = _open(workspace, target)
     request = training.Request(
@@ -123,11 +143,17 @@ def train_models(
     if training_schedule is not None and not dry_run:
         training.schedule(ws, request, training_schedule)
     if if_due:
+        if dry_run:
+            raise UsageError(
+                "is about one run, not about schedules", where="--dry-run", hint="see: aws-auto ml schedules"
+            )
         outcome = training.train_due(ws, progress=render.progress)
     else:
         span = options.window(window, ws.clock.now())
-        _collect(ws, data_source or [], path, span, region, dry_run=dry_run)
+        reports = _collect(ws, data_source or [], path, span, region, dry_run=dry_run)
         if dry_run:
+            if as_json:
+                render.emit(reports)
             render.talk("dry run: nothing was asked for, nothing was trained")
             return
         outcome = training.train(ws, request, span, progress=render.progress)
@@ -301,9 +327,10 @@ def monitor(
 
     monitoring.known(options.words(alerts), dashboard)
     ws = _open(workspace, target)
+    rules = monitoring.rules_of(ws, config)  # a faulty file is told before anything is pulled and paid for
     span = options.window(window, ws.clock.now())
     _collect(ws, data_source or [], path, span, region, dry_run=False)
-    found = monitoring.check(ws, options.words(models), span, config=config, drift=drift_detection is Switch.ENABLED)
+    found = monitoring.check(ws, options.words(models), span, rules=rules, drift=drift_detection is Switch.ENABLED)
     monitoring.show(ws, found, html=report, as_json=as_json)
     monitoring.tell(ws, found, channels=options.words(alerts), dashboard=dashboard)
     if exit_code and found.trouble:

@@ -38,23 +38,28 @@ def known(channels: list[str], dashboard: str | None) -> None:
         raise UsageError(f"{dashboard!r} is no dashboard; there: grafana", where="--dashboard")
 
 
-def check(ws: Workspace, models: list[str], span: Window, *, config: list[Path] | None, drift: bool) -> MonitorReport:
+def check(
+    ws: Workspace, models: list[str], span: Window, *, rules: ModelMonitoring | None, drift: bool
+) -> MonitorReport:
     """Judge the champions on the window.
 
     Raises:
         ModelNotFound: there is no champion.
-        ConfigError: the configuration has problems.
     """
     from aws_auto.ml.drift.test import BlockDriftTest
     from aws_auto.ml.recipes import catalog
     from aws_auto.pipeline import monitor
 
     names = [catalog.get(m).name for m in models]
-    return monitor.check(ws, span, rules=_rules(ws, config), models=names, drift=BlockDriftTest() if drift else None)
+    return monitor.check(ws, span, rules=rules, models=names, drift=BlockDriftTest() if drift else None)
 
 
-def _rules(ws: Workspace, config: list[Path] | None) -> ModelMonitoring | None:
-    """From the files given, else as deployed, else the specification's."""
+def rules_of(ws: Workspace, config: list[Path] | None) -> ModelMonitoring | None:
+    """From the files given, else as deployed, else the specification's.
+
+    Raises:
+        ConfigError: a file has problems.
+    """
     from aws_auto.config import document, templates
     from aws_auto.pipeline.deploy import deployed_monitoring
 
@@ -157,7 +162,9 @@ def _sent(ws: Workspace, alerts: Sequence[Alert], channels: list[str]) -> list[A
                 notifier.send(alert)
             except DeliveryError as error:
                 failures.append(error)
-        render.talk(f"{name}: {len(alerts)} alerts to tell" if alerts else f"{name}: nothing to tell")
+        render.talk(
+            f"{name}: {len(alerts)} alert{'s' * (len(alerts) > 1)} to tell" if alerts else f"{name}: nothing to tell"
+        )
     return failures
 
 

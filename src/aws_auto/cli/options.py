@@ -48,7 +48,7 @@ Home = Annotated[
     Path | None,
     typer.Option("--workspace", help="Folder of the workspace.", envvar="AWS_AUTO_HOME", show_default=".aws-auto"),
 ]
-Target = Annotated[str, typer.Option("--target", help="auto, local or aws.", envvar="AWS_AUTO_TARGET")]
+Target = Annotated[str, typer.Option("--target", help="auto, local or aws; AWS_AUTO_TARGET where not given.")]
 Sources = Annotated[
     list[DataSource] | None,
     typer.Option("--data-source", help="Fill the lake from here first; may be repeated. Default: what is there."),

@@ -6,7 +6,8 @@ import shlex
 import shutil
 import sys
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,14 +17,17 @@ from aws_auto.errors import AwsAutoError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
-    from aws_auto.pipeline.ports import Window, Workspace
+    from aws_auto.pipeline.ports import Schedule, Window, Workspace
     from aws_auto.pipeline.train import Trained
     from aws_auto.protocols import Progress
 
     Bar = Callable[[str], AbstractContextManager[Progress]]
 
 JOB = "train:"
+#: A scheduled run that was killed or failed is due again after this long.
+RETRY = timedelta(hours=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +117,7 @@ def train_due(ws: Workspace, *, progress: Bar) -> Outcome:
     for job in ws.scheduler.all():
         if not job.job.startswith(JOB) or not ws.scheduler.claim(job.job):
             continue
+        regular = _again_soon(ws, job)
         request = Request.of(job.command)
         try:
             span = options.window(request.window, ws.clock.now())
@@ -124,9 +129,19 @@ def train_due(ws: Workspace, *, progress: Bar) -> Outcome:
         else:
             trained += done.trained
             failed += done.failed
+            if not done.failed:
+                ws.scheduler.put(replace(job, last_run=None, next_run=regular))
     if not trained and not failed:
         render.talk("nothing is due")
     return Outcome(trained=tuple(trained), failed=tuple(failed))
+
+
+def _again_soon(ws: Workspace, job: Schedule) -> datetime | None:
+    """Make a claimed job due again within the hour, since it may be killed or fail; gives its regular next run."""
+    (claimed,) = (j for j in ws.scheduler.all() if j.job == job.job)
+    soon = ws.clock.now() + RETRY
+    ws.scheduler.put(replace(claimed, next_run=min(claimed.next_run or soon, soon)))
+    return claimed.next_run
 
 
 def fill(ws: Workspace, request: Request, span: Window, *, progress: Bar) -> None:
@@ -187,7 +202,7 @@ def show(ws: Workspace, outcome: Outcome, *, html: Path | None, as_json: bool) -
             data = "simulated data" if t.report.lineage.simulated else "your data"
             render.talk(f"{t.name}: {t.report.decision}: {t.report.reason} ({data})")
     for name, error in outcome.failed:
-        render.talk(f"error: {name}: {error}")
+        render.talk(f"error: {error}" if error.where == name else f"error: {name}: {error}")
         if error.hint:
             render.talk(f"hint: {error.hint}")
     if outcome.trained:

@@ -86,8 +86,10 @@ def process(
     """
     rows = ws.lake.scan("metrics", window).collect()
     if rows.is_empty():
+        rows = hourly_costs(ws.lake.scan("billing", window).collect())
+    if rows.is_empty():
         raise NotEnoughData(
-            "the lake holds no metrics" + (f" between {window.start} and {window.end}" if window else "")
+            "the lake holds no metrics and no bill" + (f" between {window.start} and {window.end}" if window else "")
         )
     now, rules = ws.clock.now(), rules or Rules()
     cleaned = clean(rows, now=now, rules=rules)
@@ -96,6 +98,34 @@ def process(
     resources = ws.lake.scan("resources").collect()
     fresh_at = min(now, window.end) if window else now
     return _after_clean(cleaned, now=now, rules=rules, resources=resources, period=period, fresh_at=fresh_at)
+
+
+def hourly_costs(bill: pl.DataFrame) -> pl.DataFrame:
+    """A bill alone as metrics: ``hourly_cost`` of each resource and hour, what its usage lines come to before credits.
+
+    The amortised cost counts where the bill has it for every line of the hour, else what is billed; lines without a
+    resource, fees, taxes and credits are no cost of an hour. Currencies are never added: only the commonest is kept.
+    """
+    if bill.is_empty() or not {"resource_id", "charge_category", "billed_cost"} <= set(bill.columns):
+        return pl.DataFrame()
+    usage = bill.filter(pl.col(RESOURCE).is_not_null() & (pl.col("charge_category") == "Usage"))
+    if usage.is_empty():
+        return pl.DataFrame()
+    currency = usage["billing_currency"].mode().sort()[0]
+    names = {"region": "region_id", "service": "service_name", "instance_type": "instance_type"}
+    facts = {ours: theirs for ours, theirs in names.items() if theirs in usage.columns}
+    return (
+        usage.filter(pl.col("billing_currency") == currency)
+        .with_columns(pl.col(TIMESTAMP).dt.truncate("1h"))
+        .group_by(RESOURCE, TIMESTAMP)
+        .agg(
+            hourly_cost=pl.when(pl.col("effective_cost").is_not_null().all())
+            .then(pl.col("effective_cost").sum())
+            .otherwise(pl.col("billed_cost").sum()),
+            **{ours: pl.col(theirs).drop_nulls().first() for ours, theirs in facts.items()},
+        )
+        .sort(RESOURCE, TIMESTAMP)
+    )
 
 
 def run_stages(

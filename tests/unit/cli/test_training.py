@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
+import numpy as np
+import polars as pl
+import pytest
+
+from aws_auto.cli import training
 from aws_auto.cli.options import DataSource
 from aws_auto.cli.training import Request
+from aws_auto.pipeline.ports import Batch, Window
+from aws_auto.pipeline.workspace import open_workspace
+from aws_auto.protocols import silent
 
 ASKED = Request(
     models=("anomaly-detector",),
@@ -25,3 +35,54 @@ def test_a_stored_path_does_not_depend_on_the_folder_that_cron_starts_in(tmp_pat
     monkeypatch.chdir(tmp_path)
     stored = Request.of(replace(ASKED, path=("m.csv", "s3://bucket/m.csv")).argv("anomaly-detector"))
     assert stored.path == (str(tmp_path / "m.csv"), "s3://bucket/m.csv")
+
+
+class Stopped:
+    """A clock that tests move."""
+
+    def __init__(self):
+        self.at = datetime(2026, 6, 1, 12, tzinfo=UTC)
+
+    def now(self):
+        return self.at
+
+    def sleep(self, seconds):
+        raise AssertionError("nothing waits here")
+
+
+@pytest.fixture
+def scheduled(tmp_path):
+    """A workspace whose weekly training of the anomaly detector is due now, with nothing to train on."""
+    clock = Stopped()
+    ws = open_workspace(tmp_path / "ws", target="local", environ={}, clock=clock)
+    training.schedule(ws, Request(models=("anomaly-detector",)), "weekly")
+    clock.at = ws.scheduler.all()[0].next_run
+    return ws, clock
+
+
+def quiet(_what):
+    return nullcontext(silent)
+
+
+def test_a_scheduled_run_that_fails_is_due_again_in_an_hour_and_then_weekly_again(scheduled):
+    ws, clock = scheduled
+    first = training.train_due(ws, progress=quiet)
+    assert [name for name, _ in first.failed] == ["anomaly-detector"]
+    assert training.train_due(ws, progress=quiet).failed == ()
+    assert ws.scheduler.all()[0].next_run == clock.at + training.RETRY
+    clock.at += training.RETRY
+    assert len(training.train_due(ws, progress=quiet).failed) == 1
+
+
+def test_a_scheduled_run_that_succeeds_is_due_a_week_later(scheduled):
+    ws, clock = scheduled
+    span = Window(clock.at - timedelta(days=30), clock.at)
+    hours = [span.start + timedelta(hours=h) for h in range(30 * 24)]
+    wave = 40 + 10 * np.sin(np.arange(len(hours)) * 2 * np.pi / 24) + np.random.default_rng(0).normal(0, 1, len(hours))
+    rows = pl.DataFrame({"resource_id": "i-1", "timestamp": hours, "cpu_utilization": wave})
+    ws.lake.write(
+        Batch(dataset="metrics", rows=rows.with_columns(pl.col("timestamp").dt.cast_time_unit("us")), window=span)
+    )
+    done = training.train_due(ws, progress=quiet)
+    assert [t.name for t in done.trained] == ["anomaly-detector"]
+    assert ws.scheduler.all()[0].next_run == clock.at + timedelta(days=7)

@@ -13,7 +13,7 @@ from aws_auto.frame import MetricFrame
 from aws_auto.pipeline.local.lake import LocalLake
 from aws_auto.pipeline.local.state import State
 from aws_auto.pipeline.ports import Batch, Window
-from aws_auto.pipeline.process import process, run_stages
+from aws_auto.pipeline.process import hourly_costs, process, run_stages
 from aws_auto.pipeline.stages.report import Level
 from aws_auto.pipeline.stages.rules import Rules
 
@@ -157,3 +157,36 @@ def test_the_bitbrains_vms_keep_their_2_8_percent_of_hours_above_100():
     assert finding.count / len(rows) == pytest.approx(0.028, abs=0.001)
     assert done.quarantined == 0
     assert done.report("clean").finding("unit-suspected") is None
+
+
+def bill(**changed):
+    hour = datetime(2026, 3, 1, tzinfo=UTC)
+    rows = {
+        "resource_id": ["i-1", "i-1", "i-1", None, "i-1"],
+        "timestamp": [hour, hour, hour + timedelta(hours=1), hour, hour],
+        "charge_category": ["Usage", "Usage", "Usage", "Usage", "Credit"],
+        "billed_cost": [1.0, 0.5, 2.0, 9.0, -1.0],
+        "effective_cost": [0.8, 0.4, None, 9.0, None],
+        "billing_currency": ["USD"] * 5,
+        "region_id": ["eu-west-1"] * 5,
+    }
+    return pl.DataFrame(rows | changed).with_columns(pl.col("timestamp").dt.cast_time_unit("us"))
+
+
+def test_a_bill_alone_is_hourly_cost_by_resource():
+    costs = hourly_costs(bill())
+    assert costs["hourly_cost"].to_list() == pytest.approx([1.2, 2.0])
+    assert costs["resource_id"].to_list() == ["i-1", "i-1"]
+    assert costs["region"].to_list() == ["eu-west-1"] * 2
+
+
+def test_currencies_of_a_bill_are_never_added():
+    costs = hourly_costs(bill(billing_currency=["USD", "EUR", "USD", "USD", "USD"]))
+    assert costs["hourly_cost"].to_list() == pytest.approx([0.8, 2.0])
+
+
+@pytest.mark.parametrize(
+    "empty", [pl.DataFrame(), bill().head(0), bill(resource_id=pl.Series([None] * 5, dtype=pl.String))]
+)
+def test_a_bill_that_names_no_resource_is_no_cost_of_one(empty):
+    assert hourly_costs(empty).is_empty()
