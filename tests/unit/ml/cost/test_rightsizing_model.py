@@ -1,0 +1,115 @@
+"""A fleet's own past says how likely a size is too small."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from aws_auto.errors import NotEnoughData
+from aws_auto.ml.cost.rightsizing_model import (
+    LEAST_MACHINES,
+    RULES,
+    Rule,
+    Windows,
+    features,
+    learn,
+    outcome,
+    peak_need,
+    place,
+)
+
+SIZES = (0.25, 0.5, 1.0, 2.0)
+
+
+def fleet(machines: int, *, seed: int = 0, days: int = 14) -> Windows:
+    """Half are steady; the other half double their peak in the fortnight that follows, and were uneven before."""
+    rng = np.random.default_rng(seed)
+    past, future = [], []
+    for k in range(machines):
+        grows = k % 2 == 0
+        level = rng.uniform(0.1, 0.3)
+        noise = level * (0.3 if grows else 0.02)
+        past.append(np.clip(level + noise * rng.standard_normal(24 * days), 0, 1))
+        future.append(past[-1] * (2.2 if grows else 1.0))
+    return Windows(tuple(f"m{k}" for k in range(machines)), tuple(past), tuple(future), 24)
+
+
+def test_the_peak_need_is_exceeded_in_at_most_half_a_per_cent_of_the_samples():
+    demand = np.random.default_rng(0).random(1000)
+    need = peak_need(demand)
+    assert (demand > need).sum() == 5
+    assert (demand >= need).sum() == 6
+
+
+def test_missing_samples_do_not_count_as_calm_ones():
+    assert peak_need(np.array([0.5, np.nan, 0.7])) == 0.7
+
+
+def test_headroom_leaves_that_share_of_the_capacity_free():
+    assert Rule(1.0, 0.2).need(np.array([0.1, 0.4])) == pytest.approx(0.5)
+
+
+def test_the_smallest_size_that_is_enough_is_taken_and_the_largest_where_none_is():
+    assert [place(SIZES, need) for need in (0.1, 0.25, 0.26, 9.0)] == [0, 0, 1, 3]
+
+
+def test_trouble_never_grows_with_capacity():
+    windows = fleet(60)
+    learned = learn(windows, [SIZES] * 60, risk=0.05, seed=1)
+    for past in windows.past[:10]:
+        assert (np.diff(learned.trouble(past, np.geomspace(0.02, 8, 40))) <= 1e-12).all()
+
+
+def test_a_forest_is_used_where_it_tells_machines_apart_that_no_rule_does():
+    windows = fleet(80)
+    learned = learn(windows, [SIZES] * 80, risk=0.1, seed=1)
+    assert learned.forest is not None
+    assert learned.ours is not None
+    later = fleet(200, seed=5)
+    grown = [learned.trouble(past, [0.5])[0] for past in later.past[::2]]
+    steady = [learned.trouble(past, [0.5])[0] for past in later.past[1::2]]
+    assert np.mean(grown) > 0.3 + np.mean(steady)
+
+
+def test_the_rule_stays_where_the_next_fortnight_is_the_last_one():
+    rng = np.random.default_rng(3)
+    past = tuple(np.full(336, rng.uniform(0.05, 0.9)) for _ in range(60))
+    learned = learn(Windows(tuple(map(str, range(60))), past, past, 24), [SIZES] * 60, risk=0.05, seed=0)
+    assert learned.forest is None
+    assert learned.ruled.violating == 0.0
+
+
+def test_a_small_fleet_gets_a_rule_whose_trouble_is_never_nothing():
+    windows = fleet(LEAST_MACHINES - 1)
+    learned = learn(windows, [SIZES] * len(windows), risk=0.05, seed=0)
+    assert learned.forest is None
+    trouble = learned.trouble(np.full(336, 0.3), SIZES)
+    assert trouble[-1] == (learned.ruled.violating * 39 + 1) / 41
+    assert trouble[0] == 1.0
+
+
+def test_the_tuned_rule_saves_most_among_those_at_the_stated_risk():
+    windows = fleet(30)
+    learned = learn(windows, [SIZES] * 30, risk=0.3, seed=0)
+    needs = np.array([peak_need(one) for one in windows.future])
+    tried = [outcome(needs, [SIZES] * 30, [place(SIZES, rule.need(p)) for p in windows.past]) for rule in RULES]
+    allowed = [one.saving for one in tried if one.violating <= 0.3]
+    assert learned.ruled.saving == max(allowed)
+
+
+def test_the_same_seed_gives_the_same_answer():
+    windows = fleet(50)
+    one, two = (learn(windows, [SIZES] * 50, risk=0.05, seed=7).trouble(windows.past[0], SIZES) for _ in range(2))
+    assert one.tolist() == two.tolist()
+
+
+def test_without_a_past_decision_nothing_is_learned():
+    with pytest.raises(NotEnoughData, match="no past decision"):
+        learn(Windows((), (), (), 24), [], risk=0.05, seed=0)
+
+
+def test_features_know_a_flat_machine_and_a_gap():
+    flat = features(np.full(336, 0.2), 24)
+    holed = features(np.r_[np.full(24, np.nan), np.full(312, 0.2)], 24)
+    assert np.isfinite(flat).all()
+    assert np.allclose(flat[:14], holed[:14])
