@@ -208,3 +208,29 @@ class Recommendations:
     abstained: tuple[Abstained, ...]
     totals: Mapping[str, Total]
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sizing:
+    """A smaller size for one machine.
+
+    Attributes:
+        now: the instance type that it has.
+        to: the one that would be enough.
+        saving: USD an hour at the list price, while it runs.
+        saving_share: the same as a share of its present list price.
+        trouble: probability that its CPU is above the new capacity in more than 0.5 % of the next fortnight's hours.
+        trouble_from: what ``trouble`` was measured on.
+        memory: what is known of its memory, one sentence.
+        evidence: the daily maximum of its CPU, in per cent of the present size.
+    """
+
+    resource_id: str
+    now: str
+    to: str
+    saving: float
+    saving_share: float
+    trouble: float
+    trouble_from: str
+    memory: str
+    evidence: Line
