@@ -48,6 +48,11 @@ class ResourceGrid:
         """Unix seconds of the columns."""
         return self.first + self.period * np.arange(self.values.shape[1], dtype=np.int64)
 
+    @property
+    def end(self) -> int:
+        """Unix seconds of the column after the last."""
+        return self.first + self.period * int(self.values.shape[1])
+
     def points(self, seconds: float, least: int = 1) -> int:
         """How many columns that span is, at least ``least``."""
         return max(round(seconds / self.period), least)

@@ -18,15 +18,48 @@ MAD = 1.4826
 
 @dataclass(frozen=True)
 class Judged:
-    """What was expected and how wide is usual, ``(channels, metrics, columns)``; NaN where nothing can be said."""
+    """What was expected and how wide is usual, ``(metrics, columns)``; NaN where nothing can be said.
+
+    Attributes:
+        expected: in the unit of the metric.
+        scale: half the width of the usual range.
+        surprise: how surprising a value was, on a logarithmic scale; None when the distance from the expected value
+            alone says it.
+    """
 
     expected: Floats
     scale: Floats
+    surprise: Floats | None = None
 
     def deviation(self, values: Floats) -> Floats:
-        """Distance from the expected in units of the scale, 0 where nothing can be said."""
+        """How unusual, on a ratio scale; 0 where nothing can be said.
+
+        Distance from the expected in units of the scale; or e to the power of the surprise, less 1. A surprise is a
+        mean of log distances, so that this is a distance again.
+        """
         with np.errstate(all="ignore"):
-            return np.nan_to_num(np.abs(values[None] - self.expected) / self.scale, nan=0.0, posinf=0.0)
+            if self.surprise is None:
+                said = np.abs(values - self.expected) / self.scale
+            else:
+                said = np.expm1(np.maximum(self.surprise, 0.0))
+            return np.nan_to_num(said, nan=0.0, posinf=0.0)
+
+    def width(self, values: Floats, limit: Floats) -> Floats:
+        """Half the range around the expected that raises no alarm, where an alarm is a `deviation` of ``limit``.
+
+        A surprise depends on the shape of what came before as well, so that no range of values follows from it: the
+        usual range is shown, narrowed or widened until a value lies outside exactly when it raises an alarm.
+
+        Args:
+            values: ``(metrics, columns)``.
+            limit: by metric.
+        """
+        if self.surprise is None:
+            return np.asarray(limit[:, None] * self.scale)
+        distance = np.abs(values - self.expected)
+        ratio = self.deviation(values) / limit[:, None]
+        with np.errstate(all="ignore"):
+            return np.where(ratio >= 1, np.minimum(self.scale, distance / ratio), np.fmax(self.scale, distance))
 
 
 def plain(values: Floats) -> Any:  # noqa: ANN401 - nested lists

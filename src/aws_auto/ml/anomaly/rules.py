@@ -35,7 +35,7 @@ class Rolling:
         return cls(kind, floors(grid.values))
 
     def judge(self, grid: ResourceGrid) -> Judged:
-        """One channel; the present point is not in its own window."""
+        """The present point is not in its own window."""
         width = grid.points(DAY, 12)
         centre, spread = np.empty_like(grid.values), np.empty_like(grid.values)
         for i, row in enumerate(grid.values):
@@ -48,11 +48,19 @@ class Rolling:
                 size = past.rolling_std(width, min_samples=width // 4)
             centre[i] = middle.fill_null(np.nan).to_numpy()
             spread[i] = size.fill_null(np.nan).to_numpy()
-        return Judged(centre[None], np.maximum(spread, self.floor[:, None])[None])
+        return Judged(centre, np.maximum(spread, self.floor[:, None]))
+
+    def learn(self, grid: ResourceGrid) -> tuple[Judged, Rolling]:
+        """Judge, then fit anew."""
+        return self.judge(grid), Rolling.fit(self.kind, grid)
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON."""
         return {"kind": self.kind, "floor": plain(self.floor)}
+
+    def content(self) -> bytes:
+        """Nothing: the JSON holds it all."""
+        return b""
 
 
 @dataclass(frozen=True)
@@ -69,15 +77,21 @@ class Static:
         return cls(medians(grid.values), np.maximum(mads(grid.values), floors(grid.values)))
 
     def judge(self, grid: ResourceGrid) -> Judged:
-        """One channel."""
+        """The same for every column."""
         shape = grid.values.shape
-        return Judged(
-            np.broadcast_to(self.centre[:, None], shape)[None], np.broadcast_to(self.spread[:, None], shape)[None]
-        )
+        return Judged(np.broadcast_to(self.centre[:, None], shape), np.broadcast_to(self.spread[:, None], shape))
+
+    def learn(self, grid: ResourceGrid) -> tuple[Judged, Static]:
+        """Judge, then fit anew."""
+        return self.judge(grid), Static.fit(grid)
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON."""
         return {"kind": self.kind, "centre": plain(self.centre), "spread": plain(self.spread)}
+
+    def content(self) -> bytes:
+        """Nothing: the JSON holds it all."""
+        return b""
 
 
 RULES = (ROLLING_Z, ROLLING_MAD, Static.kind)

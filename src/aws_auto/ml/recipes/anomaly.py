@@ -13,9 +13,9 @@ from aws_auto.errors import ArtifactError, NotEnoughData, SchemaError
 from aws_auto.frame import RESOURCE, STATISTICS, TIME_DTYPE, TIMESTAMP
 from aws_auto.ml import files
 from aws_auto.ml.anomaly.detector import FleetDetector, ResourceDetector
+from aws_auto.ml.anomaly.ensemble import Ensemble
 from aws_auto.ml.anomaly.grid import grid_of, grids
 from aws_auto.ml.anomaly.rules import RULES
-from aws_auto.ml.anomaly.scorers import Residual
 from aws_auto.ml.evaluation.backtest import split
 from aws_auto.ml.recipes import anomaly_trial, recipe
 from aws_auto.ml.recipes.panel import unique
@@ -38,6 +38,7 @@ BUDGET = 1.0
 LEAST_DAYS = 8
 #: A score of one half is the threshold; see `AnomalyPredictor`.
 THRESHOLD = 0.5
+UNJUDGED = "the model has learned from this row, or too little came before it"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,8 +47,12 @@ class AnomalyPredictor:
 
     Columns of the answer: ``score`` (r / (1 + r), where r is the deviation in units of the alarm threshold: 0 is as
     expected, 0.5 the threshold, 0.9 nine times the threshold), ``threshold`` (0.5), ``is_anomaly``, ``metric`` (the
-    one that deviates most), its ``value``, ``expected``, ``low`` and ``high``, and ``note`` (why there is no answer:
-    the resource was not there in training). Better with a day of history in the rows.
+    one that deviates most), its ``value``, ``expected``, ``low`` and ``high`` (a value lies between them unless it
+    raises an alarm), and ``note`` (why there is no answer: the resource was not there in training, or the row lies in
+    the first part of training, which the model was fitted on).
+
+    Rows of the later part of training are judged by the state that training had before it came to them, and rows after
+    training by the last state, which goes on from there: give it the rows since training, or a few days of them.
     """
 
     recipe: str
@@ -91,15 +96,15 @@ class AnomalyPredictor:
             )
         grid = grid_of(part, one.metrics, one.period)
         judged, m = one.scorer.judge(grid), one.metrics.index(metric)
-        channel = (judged.deviation(grid.values)[:, m] / one.quiet[:, m, None]).argmax(axis=0)
         at = np.maximum(grid.column, 0)
-        width = self.detector.threshold * one.quiet[channel[at], m] * judged.scale[channel[at], m, at]
-        expected = judged.expected[channel[at], m, at]
+        width = judged.width(grid.values, self.detector.threshold * one.quiet)[m, at]
+        expected = judged.expected[m, at]
         figures = {"expected": expected, "low": expected - width, "high": expected + width}
         return part.select(TIMESTAMP).with_columns(**{k: pl.Series(v).fill_nan(None) for k, v in figures.items()})
 
     def files(self) -> dict[str, bytes]:
-        """A bundle that the recipe's ``load`` reads."""
+        """A bundle that the recipe's ``load`` reads: one part for each resource whose scorer JSON cannot hold."""
+        held = enumerate(one.scorer.content() for _, one in sorted(self.detector.resources.items()))
         return files.bundle(
             self.recipe,
             {
@@ -110,7 +115,7 @@ class AnomalyPredictor:
                 "budget": self.budget,
                 "trained_until": self.trained_until.isoformat(),
             },
-            {},
+            {_part(place): content for place, content in held if content},
         )
 
     @property
@@ -125,12 +130,13 @@ class AnomalyPredictor:
         grid = grid_of(part, one.metrics, one.period)
         ratio, place, judged = one.ratio(grid)
         at = np.maximum(grid.column, 0)
-        channel, metric = np.divmod(place[at], len(one.metrics))
-        width = self.detector.threshold * one.quiet[channel, metric] * judged.scale[channel, metric, at]
-        expected = judged.expected[channel, metric, at]
+        metric = place[at]
+        width = judged.width(grid.values, self.detector.threshold * one.quiet)[metric, at]
+        expected = judged.expected[metric, at]
         relative = ratio[at] / self.detector.threshold
         names = np.array(one.metrics, dtype=object)[metric]
-        seen = np.isfinite(grid.values[:, at]).any(axis=0) & (grid.column >= 0)
+        valued = np.isfinite(grid.values[:, at]).any(axis=0) & (grid.column >= 0)
+        seen = valued & np.isfinite(judged.expected[:, at]).any(axis=0)
         judged_rows = keys.with_columns(
             score=pl.Series(relative / (1 + relative)),
             threshold=pl.lit(THRESHOLD),
@@ -142,17 +148,21 @@ class AnomalyPredictor:
             high=pl.Series(expected + width).fill_nan(None),
             note=pl.lit(None, dtype=pl.String),
         )
-        silent_rows = keys.with_columns(**_unknown()).with_columns(note=pl.lit("no metric has a value here"))
+        why = np.where(valued, UNJUDGED, "no metric has a value here")
+        silent_rows = keys.with_columns(**_unknown()).with_columns(note=pl.Series(why.tolist(), dtype=pl.String))
         return pl.concat([judged_rows.filter(pl.Series(seen)), silent_rows.filter(pl.Series(~seen))])
 
 
 @dataclass(frozen=True)
 class AnomalyDetector:
-    """Profile and autoregression per series, against three simple rules at the same budget of false alarms."""
+    """An ensemble of detectors per series, against three simple rules at the same budget of false alarms."""
 
     name: str = "anomaly-detector"
     feature: str | None = "anomaly-detection"
-    summary: str = "finds points outside of what each resource's past says, at most one alarm per resource and week"
+    summary: str = (
+        "finds what no part of a resource's past looks like, by an ensemble of detectors per metric,"
+        " at most one alarm per resource and week"
+    )
     budget: float = BUDGET
 
     def fit(
@@ -173,13 +183,11 @@ class AnomalyDetector:
         metrics = watched(frame)
         fleet = grids(frame.data, metrics)
         borders = _borders(frame)
-        known = {name: grid.cut(None, borders[1]) for name, grid in fleet.items()}
+        known = {name: grid.cut(None, borders[1]) for name, grid in fleet.items() if grid.first < borders[1]}
         contenders = {}
-        for i, kind in enumerate((Residual.kind, *RULES)):
+        for i, kind in enumerate((Ensemble.kind, *RULES)):
             progress(f"fit: {kind}", i, len(RULES) + 3)
-            contenders[kind] = FleetDetector.fit(
-                kind, fleet, until=borders[0], calibrate=(borders[0], borders[1]), budget=self.budget
-            ).refitted(known)
+            contenders[kind] = FleetDetector.fit(kind, known, until=borders[0], budget=self.budget)
         progress("back-test on injected anomalies", len(RULES) + 1, len(RULES) + 3)
         rival = champion.detector if isinstance(champion, AnomalyPredictor) else None
         trial = anomaly_trial.run(fleet, contenders, rival, start=borders[1], seed=seed, budget=self.budget)
@@ -187,10 +195,8 @@ class AnomalyDetector:
             trial.backtests, champion_is_rule=isinstance(champion, AnomalyPredictor) and champion.is_rule
         )
         progress("fit on everything", len(RULES) + 2, len(RULES) + 3)
-        kind = trial.backtests[0].baseline_name if decision is Decision.SIMPLE_RULE else Residual.kind
-        final = FleetDetector.fit(
-            kind, fleet, until=borders[0], calibrate=(borders[0], borders[2]), budget=self.budget
-        ).refitted(fleet)
+        kind = trial.backtests[0].baseline_name if decision is Decision.SIMPLE_RULE else Ensemble.kind
+        final = FleetDetector.fit(kind, fleet, until=borders[0], budget=self.budget)
         origin = recipe.lineage(frame, seed=seed, simulated=simulated)
         fields = _schema(frame, metrics)
         predictor = AnomalyPredictor(
@@ -250,15 +256,15 @@ def watched(frame: MetricFrame) -> tuple[str, ...]:
     return tuple(chosen)
 
 
-def _borders(frame: MetricFrame) -> tuple[int, int, int]:
-    """Unix seconds at which calibration starts, the test starts, and everything ends."""
+def _borders(frame: MetricFrame) -> tuple[int, int]:
+    """Unix seconds at which calibration and test start."""
     span = frame.span
     if span is None:
         raise NotEnoughData("there are no rows", where="anomaly-detector")
     first, last = int(span[0].timestamp()), int(span[1].timestamp())
     hours = (last - first) // 3600 + 1
     parts = split(hours, day=24, least_days=LEAST_DAYS, where="anomaly-detector", calibrate=0.28, test=0.3)
-    return first + parts.calibrate * 3600, first + parts.test * 3600, last + 1
+    return first + parts.calibrate * 3600, first + parts.test * 3600
 
 
 def _schema(frame: MetricFrame, metrics: tuple[str, ...]) -> tuple[Field, ...]:
@@ -288,18 +294,29 @@ def _champion_note(champion: Predictor | None, start: int) -> tuple[str, ...]:
 
 
 def _load(name: str, given: Mapping[str, bytes]) -> AnomalyPredictor:
-    body, _ = files.open_bundle(given, name)
+    body, parts = files.open_bundle(given, name)
     try:
         return AnomalyPredictor(
             recipe=name,
             schema=tuple(Field(**f) for f in body["schema"]),
             detector=FleetDetector(
                 body["kind"],
-                {n: ResourceDetector.from_json(said) for n, said in body["resources"].items()},
+                {
+                    n: ResourceDetector.restored(said, parts.get(_part(place), b""))
+                    for place, (n, said) in enumerate(sorted(body["resources"].items()))
+                },
                 float(body["threshold"]),
             ),
             budget=float(body["budget"]),
             trained_until=datetime.fromisoformat(body["trained_until"]),
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise ArtifactError(f"does not hold what a model of {name} holds: {error}", where=files.META) from error
+        raise ArtifactError(
+            f"does not hold what a model of {name} holds: {error}",
+            where=files.META,
+            hint=f"train it again: aws-auto ml train-models --models {name}",
+        ) from error
+
+
+def _part(place: int) -> str:
+    return f"detectors-{place:05d}.bin"

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from aws_auto.ml.anomaly.ensemble import Ensemble
 from aws_auto.ml.anomaly.grid import DAY, ResourceGrid
 from aws_auto.ml.anomaly.inject import KINDS, inject
-from aws_auto.ml.anomaly.scorers import Residual
 from aws_auto.ml.evaluation.backtest import Contest, Statistic, judge
 from aws_auto.ml.evaluation.metrics import Rhythm, episodes, event_counts, event_f1
 from aws_auto.ml.recipes import charts
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-REPLICATES = 3
+REPLICATES = 2
 #: Held-back columns are judged with this much of what came before them.
 CONTEXT = 3 * DAY
 FEW_RESOURCES = 8
@@ -57,26 +57,27 @@ def run(
     everybody = dict(contenders)
     if champion is not None:
         everybody["champion"] = champion
-    held = {n: g.cut(start - CONTEXT, None) for n, g in fleet.items() if _has_columns(g, start)}
+    known = contenders[Ensemble.kind].resources
+    held = {n: g.cut(start - CONTEXT, None) for n, g in fleet.items() if n in known and _has_columns(g, start)}
     days = sorted({int(t // DAY) for g in held.values() for t in (start, g.times[-1])})
     counts, by_kind = _counts(held, everybody, start=start, days=(days[0], days[-1]), seed=seed)
     by_day = len(held) < FEW_RESOURCES
     sums = {name: table.sum(axis=0 if by_day else 1) for name, table in counts.items()}
     rows = {
         "unit_of_n": "held-back days" if by_day else "resources",
-        "ours": sums.pop(Residual.kind),
+        "ours": sums.pop(Ensemble.kind),
         "champion": sums.pop("champion", None),
         "baselines": sums,
     }
     calibration, weeks = _false_alarms(held, contenders, start=start, budget=budget)
-    injected = int(counts[Residual.kind][..., :2].sum())
+    injected = int(counts[Ensemble.kind][..., :2].sum())
     return AnomalyTrial(
         backtests=tuple(
             judge(Contest(metric=metric, unit="share", lower_is_better=False, statistic=statistic, **rows), seed=seed)
             for metric, statistic in _FIGURES
         ),
         calibration=calibration,
-        charts=(_example(held, contenders[Residual.kind]), _kinds(by_kind), _alarm_chart(calibration)),
+        charts=(_example(held, contenders[Ensemble.kind]), _kinds(by_kind), _alarm_chart(calibration)),
         notes=(
             f"{injected} anomalies ({', '.join(KINDS)}) were put into {weeks:.1f} resource-weeks of held-back data",
             "without labels, real anomalies in held-back data count as false alarms of every detector",
@@ -179,12 +180,12 @@ def _example(held: Mapping[str, ResourceGrid], detector: FleetDetector) -> Chart
     one = detector.resources[best.resource]
     ratio, place, judged = one.ratio(best)
     peak = int(ratio.argmax())
-    _, metric = divmod(int(place[peak]), len(one.metrics))
+    metric = int(place[peak])
     around = best.points(2 * DAY)
     at = np.arange(max(peak - around, 0), min(peak + around, len(ratio)))
     at = at[:: -(-len(at) // 600)]
-    width = detector.threshold * one.quiet[0, metric] * judged.scale[0, metric, at]
-    expected = judged.expected[0, metric, at]
+    width = judged.width(best.values, detector.threshold * one.quiet)[metric, at]
+    expected = judged.expected[metric, at]
     return charts.band(
         f"{one.metrics[metric]} of {best.resource} around the largest held-back deviation",
         times=[datetime.fromtimestamp(int(t), UTC) for t in best.times[at]],

@@ -6,16 +6,18 @@ import numpy as np
 import polars as pl
 import pytest
 
+from aws_auto.errors import ArtifactError
 from aws_auto.frame import MetricFrame
 from aws_auto.ml.anomaly.detector import FleetDetector, ResourceDetector
+from aws_auto.ml.anomaly.ensemble import Ensemble
 from aws_auto.ml.anomaly.grid import DAY, ResourceGrid, grids
 from aws_auto.ml.anomaly.inject import KINDS, inject
 from aws_auto.ml.anomaly.rules import RULES
-from aws_auto.ml.anomaly.scorers import Residual, fit_scorer, scorer_of
+from aws_auto.ml.anomaly.scorers import fit_scorer, scorer_of
 from aws_auto.ml.evaluation.metrics import Rhythm, episodes
 
 START = 1_767_571_200  # Monday 2026-01-05
-KINDS_OF_SCORER = (Residual.kind, *RULES)
+KINDS_OF_SCORER = (Ensemble.kind, *RULES)
 
 
 def grid(days=20, period=900, seed=0, missing=0.03):
@@ -42,49 +44,110 @@ def test_no_scorer_looks_ahead(kind):
 @pytest.mark.parametrize("kind", KINDS_OF_SCORER)
 def test_a_stored_scorer_judges_the_same(kind):
     whole = grid()
-    scorer = fit_scorer(kind, whole)
-    again = scorer_of(scorer.to_json())
+    _, scorer = fit_scorer(kind, whole.cut(None, START + 10 * DAY)).learn(whole.cut(None, START + 15 * DAY))
+    again = scorer_of(scorer.to_json(), scorer.content())
     np.testing.assert_array_equal(again.judge(whole).expected, scorer.judge(whole).expected)
+    np.testing.assert_array_equal(
+        again.judge(whole).deviation(whole.values), scorer.judge(whole).deviation(whole.values)
+    )
+
+
+@pytest.mark.parametrize("kind", KINDS_OF_SCORER)
+def test_the_same_grid_gives_the_same_bytes(kind):
+    one, two = (fit_scorer(kind, grid()) for _ in range(2))
+    assert one.content() == two.content()
+    assert one.to_json() == two.to_json()
 
 
 def test_an_unknown_kind_of_scorer_is_refused():
-    with pytest.raises(KeyError):
-        scorer_of({"kind": "eval"})
+    with pytest.raises(ValueError, match="no scorer called 'eval'"):
+        scorer_of({"kind": "eval"}, b"")
+
+
+def test_detectors_of_other_sizes_than_listed_are_refused():
+    scorer = fit_scorer(Ensemble.kind, grid())
+    with pytest.raises(ValueError, match="other sizes"):
+        scorer_of(scorer.to_json(), scorer.content()[:-1])
+
+
+def test_a_damaged_detector_is_refused():
+    scorer = fit_scorer(Ensemble.kind, grid())
+    with pytest.raises(ArtifactError, match="no anomaly detector"):
+        scorer_of(scorer.to_json(), bytes(len(scorer.content())))
+
+
+def test_rows_of_training_are_judged_as_if_they_came_later():
+    whole = grid()
+    border, end = START + 10 * DAY, START + 15 * DAY
+    fitted = fit_scorer(Ensemble.kind, whole.cut(None, border))
+    held, learned = fitted.learn(whole.cut(None, end))
+    judged = learned.judge(whole)
+    inside, after = (whole.times >= border) & (whole.times < end), whole.times >= end
+    np.testing.assert_array_equal(judged.surprise[:, inside], held.surprise[:, inside[: held.surprise.shape[1]]])
+    np.testing.assert_allclose(judged.surprise[:, after], fitted.judge(whole).surprise[:, after])
+    assert np.isnan(judged.surprise[:, whole.times < border]).all()
+
+
+def test_a_metric_that_is_too_new_for_the_first_part_is_fitted_on_the_rest():
+    whole = grid()
+    values = whole.values.copy()
+    values[0, whole.times < START + 12 * DAY] = np.nan
+    young, end = whole.replaced(values), START + 15 * DAY
+    _, learned = fit_scorer(Ensemble.kind, young.cut(None, START + 10 * DAY)).learn(young.cut(None, end))
+    judged = np.isfinite(learned.judge(young).surprise[0])
+    assert not judged[young.times < end].any()
+    assert judged[young.times >= end].mean() > 0.9
 
 
 @pytest.mark.parametrize("kind", KINDS_OF_SCORER)
 def test_a_constant_or_empty_metric_raises_no_alarm_and_no_error(kind):
     whole = grid()
     nothing = whole.replaced(np.stack([np.full_like(whole.values[0], np.nan), whole.values[1]]))
-    ratio, _, _ = ResourceDetector.fit(kind, nothing).calibrated(nothing, nothing.first).ratio(nothing)
-    assert (ratio < 0.5).all()
+    one, held = ResourceDetector.fit(kind, nothing, until=START + 10 * DAY)
+    assert (held < 0.5).all()
+    assert (one.ratio(nothing)[0] < 0.5).all()
+
+
+def altered(row, columns, values):
+    """The grid with something new after fifteen days, and what a detector that knows those days says of it."""
+    whole = grid(missing=0.0)
+    changed = whole.values.copy()
+    changed[row, columns] = values(changed[row, columns])
+    one, _ = ResourceDetector.fit(Ensemble.kind, whole.cut(None, START + 15 * DAY), until=START + 10 * DAY)
+    strange = whole.replaced(changed)
+    return one, strange, one.ratio(strange)
 
 
 def test_a_spike_is_found_where_it_is_and_names_its_metric():
-    whole = grid()
-    values = whole.values.copy()
-    values[1, 1600] = 70.0
-    one = ResourceDetector.fit(Residual.kind, whole.cut(None, START + 15 * DAY)).calibrated(whole, START + 10 * DAY)
-    ratio, place, _ = one.ratio(whole.replaced(values))
+    _, _, (ratio, place, _) = altered(1, slice(1600, 1601), lambda _: 70.0)
     assert ratio.argmax() == 1600
-    assert place[1600] % 2 == 1
+    assert place[1600] == 1
 
 
-def test_a_slow_ramp_is_seen_by_the_slow_channel():
-    whole = grid(missing=0.0)
-    values = whole.values.copy()
-    values[0, 1600:1632] += np.linspace(0, 25, 32)
-    one = ResourceDetector.fit(Residual.kind, whole.cut(None, START + 15 * DAY)).calibrated(whole, START + 10 * DAY)
-    ratio, place, _ = one.ratio(whole.replaced(values))
+def test_a_slow_ramp_is_seen():
+    _, _, (ratio, place, _) = altered(0, slice(1600, 1632), lambda usual: usual + np.linspace(0, 25, 32))
     assert ratio[1600:1634].max() > 2
-    assert place[1600 + int(ratio[1600:1634].argmax())] // 2 == 1
+    assert place[1600 + int(ratio[1600:1634].argmax())] == 0
+
+
+@pytest.mark.parametrize("threshold", [0.5, 1.0, 3.0])
+def test_a_value_lies_outside_the_range_exactly_where_it_is_an_alarm(threshold):
+    one, strange, (_, _, judged) = altered(0, slice(1600, 1632), lambda usual: usual + np.linspace(0, 25, 32))
+    limit = threshold * one.quiet
+    alarm = judged.deviation(strange.values) >= limit[:, None]
+    distance, width = np.abs(strange.values - judged.expected), judged.width(strange.values, limit)
+    known = np.isfinite(judged.expected)
+    assert np.isfinite(width[known]).all()
+    assert (alarm & (distance > 0)).any()
+    assert (distance >= width)[alarm].all()
+    assert (distance <= width)[known & ~alarm].all()
 
 
 def test_the_threshold_keeps_the_budget_on_the_calibration_part():
     fleet = {"a": grid(seed=1), "b": grid(seed=2)}
-    border, end = START + 10 * DAY, START + 20 * DAY
+    border = START + 10 * DAY
     for budget in (0.5, 3.0):
-        fitted = FleetDetector.fit(Residual.kind, fleet, until=border, calibrate=(border, end), budget=budget)
+        fitted = FleetDetector.fit(Ensemble.kind, fleet, until=border, budget=budget)
         found = 0
         for name, g in fleet.items():
             one = fitted.resources[name]
@@ -95,10 +158,8 @@ def test_the_threshold_keeps_the_budget_on_the_calibration_part():
 
 def test_a_larger_budget_never_raises_the_threshold():
     fleet = {"a": grid(seed=1)}
-    span = (START + 10 * DAY, START + 20 * DAY)
-    fitted = [
-        FleetDetector.fit(Residual.kind, fleet, until=span[0], calibrate=span, budget=b).threshold for b in (0.5, 2, 8)
-    ]
+    border = START + 10 * DAY
+    fitted = [FleetDetector.fit(Ensemble.kind, fleet, until=border, budget=b).threshold for b in (0.5, 2, 8)]
     assert fitted == sorted(fitted, reverse=True)
 
 
@@ -136,8 +197,7 @@ def test_rows_find_their_columns_across_a_gap():
 def test_a_resource_that_appeared_after_the_calibration_is_fitted_in_the_end(kind):
     late = grid(seed=3).cut(START + 18 * DAY, None)
     fleet = {"a": grid(seed=1), "late": ResourceGrid("late", 900, late.first, late.metrics, late.values, late.column)}
-    span = (START + 10 * DAY, START + 15 * DAY)
-    fitted = FleetDetector.fit(kind, fleet, until=span[0], calibrate=span, budget=1.0).refitted(fleet)
+    fitted = FleetDetector.fit(kind, fleet, until=START + 10 * DAY, budget=1.0)
     ratio, _, _ = fitted.resources["late"].ratio(fleet["late"])
     assert np.isfinite(ratio).all()
-    assert (ratio[40:] > 0).any()
+    assert (ratio[100:] > 0).any()

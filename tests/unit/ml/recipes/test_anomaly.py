@@ -1,0 +1,140 @@
+"""The anomaly recipe where its learned detector answers: both sides of the end of training, files, and damage."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import polars as pl
+import pytest
+
+from aws_auto.errors import ArtifactError
+from aws_auto.ml import files
+from aws_auto.ml.anomaly.detector import FleetDetector
+from aws_auto.ml.anomaly.ensemble import Ensemble
+from aws_auto.ml.anomaly.grid import grids
+from aws_auto.ml.recipes import catalog
+from aws_auto.ml.recipes.anomaly import UNJUDGED, AnomalyPredictor
+from aws_auto.results import Field
+
+START = datetime(2026, 1, 5, tzinfo=UTC)
+DAYS, STEP = 20, timedelta(minutes=15)
+PER_DAY = 96
+END = START + timedelta(days=DAYS)
+
+
+def rows(days=DAYS, seed=0):
+    """Three resources with a strong day, whose noise hangs together from point to point."""
+    n = days * PER_DAY
+    parts = []
+    for r in range(3):
+        rng = np.random.default_rng((seed, r))
+        noise = np.zeros(n)
+        for i in range(1, n):
+            noise[i] = 0.8 * noise[i - 1] + rng.normal(0, 0.3)
+        wave = np.sin(np.arange(n) / PER_DAY * 2 * np.pi)
+        parts.append(
+            pl.DataFrame(
+                {
+                    "resource_id": f"r{r}",
+                    "timestamp": [START + STEP * k for k in range(n)],
+                    "cpu_utilization": 40 + 25 * wave + noise,
+                    "latency": 100 + 30 * wave + rng.normal(0, 1, n),
+                }
+            )
+        )
+    return pl.concat(parts).with_columns(pl.col("timestamp").dt.cast_time_unit("us"))
+
+
+def with_spike(table, at):
+    mine = (pl.col("resource_id") == "r1") & (pl.col("timestamp") == at)
+    return table.with_columns(cpu_utilization=pl.when(mine).then(99.0).otherwise("cpu_utilization"))
+
+
+def answer_at(answers, at):
+    return answers.filter((pl.col("resource_id") == "r1") & (pl.col("timestamp") == at)).row(0, named=True)
+
+
+@pytest.fixture(scope="module")
+def model():
+    """The files of a model whose learned detector was promoted, whatever a back-test would say."""
+    metrics = ("cpu_utilization", "latency")
+    border = int((START + timedelta(days=9)).timestamp())
+    return AnomalyPredictor(
+        recipe="anomaly-detector",
+        schema=tuple(Field(name=name, kind="number") for name in metrics),
+        detector=FleetDetector.fit(Ensemble.kind, grids(rows(), metrics), until=border, budget=1.0),
+        budget=1.0,
+        trained_until=END,
+    ).files()
+
+
+@pytest.fixture(scope="module")
+def predictor(model):
+    return catalog.get("anomaly-detector").load(model)
+
+
+@pytest.mark.parametrize("day", [14, 19, 24])
+def test_a_spike_is_found_inside_the_training_span_and_after_it(predictor, day):
+    at = START + timedelta(days=day, hours=5)
+    answer = answer_at(predictor.predict(with_spike(rows(days=26), at)), at)
+    assert answer["is_anomaly"]
+    assert answer["metric"] == "cpu_utilization"
+    assert answer["value"] > answer["high"] >= answer["expected"] >= answer["low"]
+
+
+def test_what_came_after_training_is_judged_the_same_with_and_without_the_rows_before(predictor):
+    table = rows(days=26)
+    whole = predictor.predict(table).filter(pl.col("timestamp") >= END)
+    assert predictor.predict(table.filter(pl.col("timestamp") >= END)).equals(whole)
+    assert whole["score"].null_count() == 0
+
+
+@pytest.mark.parametrize("day", [16, 23])
+def test_no_answer_of_the_learned_detector_depends_on_later_rows(predictor, day):
+    table, border = rows(days=26), START + timedelta(days=day, hours=7)
+    whole = predictor.predict(table).filter(pl.col("timestamp") < border)
+    alone = predictor.predict(table.filter(pl.col("timestamp") < border))
+    for column in ("score", "expected", "low", "high"):
+        np.testing.assert_allclose(alone[column].to_numpy(), whole[column].to_numpy(), rtol=1e-6, err_msg=column)
+
+
+def test_rows_that_the_model_was_fitted_on_get_a_reason_instead_of_an_answer(predictor):
+    first = predictor.predict(rows().filter(pl.col("timestamp") < START + timedelta(days=2)))
+    assert set(first["note"]) == {UNJUDGED}
+    assert first["score"].null_count() == len(first)
+
+
+def test_a_value_lies_outside_its_range_exactly_where_it_is_an_alarm(predictor):
+    table = with_spike(rows(), START + timedelta(days=18))
+    judged = predictor.predict(table).drop_nulls("score")
+    inside = pl.col("value").is_between(pl.col("low") - 1e-9, pl.col("high") + 1e-9)
+    assert judged["is_anomaly"].any()
+    assert judged.select("low", "high", "expected").null_count().sum_horizontal().item() == 0
+    assert judged.filter(~pl.col("is_anomaly")).select(inside.all()).item()
+    assert not judged.filter(pl.col("is_anomaly")).select(inside.any()).item()
+
+
+def test_the_files_hold_one_part_for_each_resource_and_no_detector_in_json(model):
+    parts = [name for name in model if name.startswith("detectors-")]
+    assert len(parts) == 3
+    assert len(model[files.META]) < 10_000
+
+
+def test_a_changed_or_missing_part_is_refused(model):
+    part = next(name for name in model if name.startswith("detectors-"))
+    changed = bytearray(model[part])
+    changed[5000] ^= 1
+    for damaged in ({**model, part: bytes(changed)}, {n: d for n, d in model.items() if n != part}):
+        with pytest.raises(ArtifactError) as caught:
+            catalog.get("anomaly-detector").load(damaged)
+        assert caught.value.where == part
+
+
+def test_a_model_of_an_older_kind_is_refused_with_the_next_step(model):
+    body, _ = files.open_bundle(model, "anomaly-detector")
+    for said in body["resources"].values():
+        said["scorer"] = {"kind": "profile and autoregression", "centre": 0.0}
+    with pytest.raises(ArtifactError, match="profile and autoregression") as caught:
+        catalog.get("anomaly-detector").load(files.bundle("anomaly-detector", body, {}))
+    assert "train-models" in caught.value.hint
