@@ -234,3 +234,41 @@ class Sizing:
     trouble_from: str
     memory: str
     evidence: Line
+
+
+@dataclass(frozen=True, kw_only=True)
+class Commitment:
+    """How much to commit under one offer; amounts are in the currency of the hours that it was decided on.
+
+    Attributes:
+        offer: what is bought.
+        discount: the caller's rate.
+        source: where that rate is from.
+        level: on-demand cost an hour that is covered once all is bought; 0 is nothing.
+        pays: the fee an hour for it.
+        tranches: in how many weekly parts it is bought; the rest is not bought once usage fell.
+        saving: expected share of the on-demand cost over the term; ``low`` and ``high`` are its 10 % and 90 %
+            quantiles over the scenarios.
+        trouble: share of the scenarios in which it costs more than it saves.
+        look_back_level: what would have saved most in the last 30 days.
+        look_back_saving: what that is expected to save in the same scenarios.
+        falls_seen: lasting falls of usage in the history.
+        falls_a_year: the rate that was reckoned with.
+        days: length of the history.
+    """
+
+    offer: str
+    discount: float
+    source: str
+    level: float
+    pays: float
+    tranches: int
+    saving: float
+    low: float
+    high: float
+    trouble: float
+    look_back_level: float
+    look_back_saving: float
+    falls_seen: int
+    falls_a_year: float
+    days: int

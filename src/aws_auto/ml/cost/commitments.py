@@ -1,0 +1,233 @@
+"""How much to commit, as a newsvendor on what the hourly cost may become, with falls of usage in the scenarios.
+
+Who commits to ``c`` of on-demand cost an hour at a discount ``d`` pays ``c (1 - d)`` in every hour and the rest on
+demand. The cheapest level for hours X is the d-quantile of X (the critical fractile of the newsvendor), so all depends
+on the hours to come. The last month's quantile, which tools recommend, is right while nothing changes. Here the hours
+to come are drawn from the present level of usage (days before a shift are scaled to it) and fall, in a share of the
+scenarios, as often as usage fell before. Purchases may be laddered: tranches a week apart, the rest of which is not
+bought once usage fell. Rates come from the caller; none is known here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from aws_auto.errors import NotEnoughData
+from aws_auto.ml.cost.findings import Commitment
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float64]
+
+LEAST_DAYS = 14
+#: Days that are looked back on by the rule of the tools.
+LOOK_BACK = 30
+#: Depths of the falls that are thought of where none was seen.
+DEPTHS = (0.25, 0.5, 0.75)
+#: What is taken as known before an account is seen: a twentieth of a fall in 90 days of watching, which is one in five
+#: years, and little beside what the account itself shows. An assumption, not a fact.
+PRIOR_FALLS, PRIOR_DAYS = 0.05, 90.0
+#: A change of the same weekdays' cost from one week to the next of more than this is another level.
+_SHIFT = 0.15
+#: A fall is believed after a day, a rise after a week: to commit too much costs more than to commit too little.
+_FALL_DAYS, _RISE_DAYS = 1, 7
+_RECENT_DAYS = 56
+_PATHS = 200
+_TRANCHES = (1, 2, 4)
+_WEEK = 7 * 24
+
+
+@dataclass(frozen=True, kw_only=True)
+class Offer:
+    """A rate as the caller knows it.
+
+    Attributes:
+        name: what is bought, such as ``Compute Savings Plan, 1 year, no upfront``.
+        discount: from the on-demand cost of what it covers, 0.19 is 19 %.
+        source: where the rate is from, with its date.
+        term: how long it is paid for.
+    """
+
+    name: str
+    discount: float
+    source: str
+    term: timedelta
+
+    def __post_init__(self) -> None:
+        """Refuse a discount that is none.
+
+        Raises:
+            ValueError: it is not between 0 and 1.
+        """
+        if not 0.0 < self.discount < 1.0:
+            raise ValueError(f"a discount lies between 0 and 1, not at {self.discount}")
+
+
+@dataclass(frozen=True, eq=False)
+class Scenarios:
+    """What the hourly cost may become: (paths, hours), and the hour of its fall in each path (or past the end)."""
+
+    paths: Array
+    falls_at: Array
+
+
+@dataclass(frozen=True)
+class Shift:
+    """From this day on the level was ``ratio`` times that of before."""
+
+    day: int
+    ratio: float
+
+
+def decide(hourly: Array, offer: Offer, *, seed: int, falls_a_year: float | None = None) -> Commitment:
+    """The level and the ladder that cost least over the scenarios.
+
+    Args:
+        hourly: on-demand cost an hour of what the offer would cover and nothing else covers, whole days, newest last.
+        offer: its rate.
+        seed: of the scenarios.
+        falls_a_year: how often usage falls, where the caller knows better than the history.
+
+    Raises:
+        NotEnoughData: less than `LEAST_DAYS` days of hours.
+    """
+    days = len(hourly) // 24
+    if days < LEAST_DAYS:
+        raise NotEnoughData(
+            f"{days} days of hourly cost are too few to commit on; {LEAST_DAYS} are needed",
+            where="commitments",
+            hint="collect a month of an hourly Cost and Usage Report",
+        )
+    found = shifts(hourly)
+    falls = [one for one in found if one.ratio < 1.0]
+    rate = (len(falls) + PRIOR_FALLS) / (days + PRIOR_DAYS) if falls_a_year is None else falls_a_year / 365.0
+    depths = (*DEPTHS, *(1.0 - one.ratio for one in falls)) if falls_a_year is None else DEPTHS
+    length = max(int(offer.term / timedelta(hours=1)), 24)
+    ahead = scenarios(hourly, found, hours=length, rate=rate, depths=depths, seed=seed)
+    level, tranches = best_plan(ahead, offer.discount)
+    plain = look_back_level(hourly, offer.discount)
+    savings = _savings(ahead, level, tranches, offer.discount)
+    low, high = np.quantile(savings, [0.1, 0.9])
+    return Commitment(
+        offer=offer.name,
+        discount=offer.discount,
+        source=offer.source,
+        level=level,
+        pays=level * (1.0 - offer.discount),
+        tranches=tranches,
+        saving=float(savings.mean()),
+        low=float(low),
+        high=float(high),
+        trouble=float((savings < 0.0).mean()),
+        look_back_level=plain,
+        look_back_saving=float(_savings(ahead, plain, 1, offer.discount).mean()),
+        falls_seen=len(falls),
+        falls_a_year=rate * 365.0,
+        days=days,
+    )
+
+
+def look_back_level(hourly: Array, discount: float) -> float:
+    """What would have saved most in the last thirty days: what tools recommend."""
+    return best_level(hourly[-LOOK_BACK * 24 :], discount)
+
+
+def best_level(hours: Array, discount: float) -> float:
+    """The level that costs least for these hours: their d-quantile."""
+    return float(np.quantile(hours, discount, method="inverted_cdf"))
+
+
+def cost(hours: Array, levels: Array | float, discount: float) -> Array:
+    """Cost of each hour under a commitment: its fee, and on demand what is above it."""
+    return np.asarray(levels * (1.0 - discount) + np.maximum(hours - levels, 0.0))
+
+
+def shifts(hourly: Array) -> tuple[Shift, ...]:
+    """Days on which the level changed and stayed changed, by the same weekdays of the week before; oldest first."""
+    daily = hourly[len(hourly) % 24 :].reshape(-1, 24).sum(axis=1)
+    ratios = np.ones(len(daily))
+    for day in range(7, len(daily)):
+        after = daily[day : day + 7]
+        before = daily[day - 7 : day][: len(after)]
+        if before.sum() > 0:
+            ratios[day] = after.sum() / before.sum()
+    size = np.abs(np.log(np.maximum(ratios, 1e-6)))
+    found = []
+    # The largest change within a week on either side is the day; its neighbours see the same change in part.
+    while (day := int(np.argmax(size))) and size[day] > -np.log(1.0 - _SHIFT):
+        if len(daily) - day >= (_FALL_DAYS if ratios[day] < 1.0 else _RISE_DAYS):
+            found.append(Shift(day, float(ratios[day])))
+        size[max(day - 6, 0) : day + 7] = 0.0
+    return tuple(sorted(found, key=lambda one: one.day))
+
+
+def scenarios(
+    hourly: Array, found: tuple[Shift, ...], *, hours: int, rate: float, depths: tuple[float, ...], seed: int
+) -> Scenarios:
+    """Days of the same weekday from the last eight weeks at today's level, with at most one fall a path.
+
+    Args:
+        hourly: the history, newest last.
+        found: its shifts.
+        hours: how far ahead.
+        rate: falls a day; the first of a Poisson stream is taken.
+        depths: equally likely shares by which usage falls.
+        seed: of all draws.
+    """
+    rng = np.random.default_rng(seed)
+    days = hourly[len(hourly) % 24 :].reshape(-1, 24).copy()
+    for one in found:
+        days[: one.day] *= one.ratio
+    days = days[-_RECENT_DAYS:]
+    ahead = -(-hours // 24)
+    drawn = np.empty((_PATHS, ahead), dtype=int)
+    for day in range(ahead):
+        alike = np.arange((len(days) + day) % 7, len(days), 7)
+        drawn[:, day] = rng.choice(alike, _PATHS)
+    paths = days[drawn].reshape(_PATHS, -1)[:, :hours]
+    # Stratified: a share of the paths that is right to one path, not a matter of luck.
+    chance = (rng.permutation(_PATHS) + rng.random(_PATHS)) / _PATHS
+    falls_at = -np.log1p(-chance) / rate * 24.0 if rate > 0 else np.full(_PATHS, np.inf)
+    depth = rng.choice(depths, _PATHS)
+    after = np.arange(hours)[None] >= falls_at[:, None]
+    return Scenarios(paths * np.where(after, 1.0 - depth[:, None], 1.0), falls_at)
+
+
+def best_plan(ahead: Scenarios, discount: float) -> tuple[float, int]:
+    """The level and the number of weekly tranches that cost least on average; the plainest where they are equal."""
+    levels = np.unique(
+        [best_level(ahead.paths, discount), *np.quantile(ahead.paths, np.linspace(0.01, 0.99, 25)).tolist()]
+    )
+    tried = []
+    for tranches in _TRANCHES:
+        if tranches * _WEEK > ahead.paths.shape[1]:
+            continue
+        for level in levels:
+            spent = float(cost(ahead.paths, float(level) * _held(ahead, tranches), discount).mean())
+            tried.append((spent, tranches, float(level)))
+    if not tried:
+        return best_level(ahead.paths, discount), 1
+    _, tranches, level = min(tried)
+    return level, tranches
+
+
+def _held(ahead: Scenarios, tranches: int) -> Array:
+    """Share of the level that is held in each hour: a tranche a week until all are bought or usage fell."""
+    hours = np.arange(ahead.paths.shape[1])
+    bought = np.minimum(hours // _WEEK, tranches - 1)
+    until = np.clip(ahead.falls_at / _WEEK, 0, tranches - 1).astype(int)
+    share: Array = (np.minimum(bought[None], until[:, None]) + 1.0) / tranches
+    return share
+
+
+def _savings(ahead: Scenarios, level: float, tranches: int, discount: float) -> Array:
+    """Share of the on-demand cost that is saved in each path."""
+    spent = cost(ahead.paths, level * _held(ahead, tranches), discount).sum(axis=1)
+    whole = ahead.paths.sum(axis=1)
+    saved: Array = 1.0 - spent / np.maximum(whole, 1e-9)
+    return saved
