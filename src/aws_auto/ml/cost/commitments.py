@@ -34,6 +34,8 @@ DEPTHS = (0.25, 0.5, 0.75)
 PRIOR_FALLS, PRIOR_DAYS = 0.05, 90.0
 #: A change of the same weekdays' cost from one week to the next of more than this is another level.
 _SHIFT = 0.15
+#: And more than this many standard deviations of what its single days change anyway.
+_SIGMAS = 4.0
 #: A fall is believed after a day, a rise after a week: to commit too much costs more than to commit too little.
 _FALL_DAYS, _RISE_DAYS = 1, 7
 _RECENT_DAYS = 56
@@ -149,20 +151,22 @@ def cost(hours: Array, levels: Array | float, discount: float) -> Array:
 
 def shifts(hourly: Array) -> tuple[Shift, ...]:
     """Days on which the level changed and stayed changed, by the same weekdays of the week before; oldest first."""
-    daily = hourly[len(hourly) % 24 :].reshape(-1, 24).sum(axis=1)
-    ratios = np.ones(len(daily))
+    daily = np.maximum(hourly[len(hourly) % 24 :].reshape(-1, 24).sum(axis=1), 1e-9)
+    week_on_week = np.log(daily[7:] / daily[:-7])
+    noise = 1.4826 * float(np.median(np.abs(week_on_week))) if len(week_on_week) else 0.0
+    change, weight = np.zeros(len(daily)), np.ones(len(daily))
     for day in range(7, len(daily)):
         after = daily[day : day + 7]
-        before = daily[day - 7 : day][: len(after)]
-        if before.sum() > 0:
-            ratios[day] = after.sum() / before.sum()
-    size = np.abs(np.log(np.maximum(ratios, 1e-6)))
+        change[day] = np.log(after.sum() / daily[day - 7 : day][: len(after)].sum())
+        weight[day] = np.sqrt(len(after))
+    real = np.abs(change) > np.maximum(-np.log(1.0 - _SHIFT), _SIGMAS * noise / weight)
+    score = np.where(real, np.abs(change) * weight, 0.0)
     found = []
-    # The largest change within a week on either side is the day; its neighbours see the same change in part.
-    while (day := int(np.argmax(size))) and size[day] > -np.log(1.0 - _SHIFT):
-        if len(daily) - day >= (_FALL_DAYS if ratios[day] < 1.0 else _RISE_DAYS):
-            found.append(Shift(day, float(ratios[day])))
-        size[max(day - 6, 0) : day + 7] = 0.0
+    # The clearest change within a week on either side is the day; its neighbours see the same change in part.
+    while score[day := int(np.argmax(score))] > 0.0:
+        if len(daily) - day >= (_FALL_DAYS if change[day] < 0.0 else _RISE_DAYS):
+            found.append(Shift(day, float(np.exp(change[day]))))
+        score[max(day - 6, 0) : day + 7] = 0.0
     return tuple(sorted(found, key=lambda one: one.day))
 
 
