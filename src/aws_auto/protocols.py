@@ -69,11 +69,13 @@ class Recipe(Protocol):
         seed: int,
         champion: Predictor | None = None,
         simulated: bool = False,
+        labels: pl.DataFrame | None = None,
         progress: Progress = silent,
     ) -> TrainedModel:
         """Features, back-test, fit, calibration, and the comparison with the best simple rule and the champion.
 
-        Deterministic: the same frame and seed give the same bytes.
+        Deterministic: the same frame, labels and seed give the same bytes. ``labels`` is what people said about
+        earlier alarms: ``resource_id, timestamp`` (start), ``end, metric, verdict``.
 
         Raises:
             NotEnoughData: nothing honest can be said from this frame.

@@ -18,6 +18,7 @@ from aws_auto.errors import ModelNotFound, UsageError
 from aws_auto.frame import RESOURCE, TIME_DTYPE, TIMESTAMP
 from aws_auto.pipeline.ports import Batch, Window
 from aws_auto.pipeline.process import process
+from aws_auto.pipeline.verdicts import FEEDBACK, verdicts
 from aws_auto.protocols import Progress, silent
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
 MODEL = "anomaly-detector"
 INCIDENTS = "incidents"
-FEEDBACK = "feedback"
 KEYS = (RESOURCE, TIMESTAMP)
 #: The detector judges from a day before, the explanation from the same hours of the week before.
 HISTORY = timedelta(days=8)
@@ -147,7 +147,7 @@ def detect(
     answers = predictor.predict(frame.data)
     new = answers.filter((pl.col(TIMESTAMP) >= window.start) & (pl.col(TIMESTAMP) < window.end))
     raised = sorted(alarms(new, frame.period()), key=lambda a: -a["score"])
-    said = _feedback(ws)
+    said = verdicts(ws)
     incidents = []
     for number, alarm in enumerate(raised):
         progress(f"explain {alarm[RESOURCE]}", number, len(raised))
@@ -209,11 +209,6 @@ def feedback(
     window = Window(row[TIMESTAMP], row[TIMESTAMP] + timedelta(microseconds=1))
     ws.lake.write(Batch(dataset=FEEDBACK, rows=rows, window=window, keys=KEYS, final=False))
     ws.journal.append("feedback", anomaly_id=anomaly_id, verdict=str(verdict), note=note)
-
-
-def _feedback(ws: Workspace) -> pl.DataFrame:
-    scan = ws.lake.scan(FEEDBACK)
-    return scan.collect() if scan.collect_schema() else pl.DataFrame()
 
 
 def _suppressed(alarm: Mapping[str, Any], said: pl.DataFrame, maintenance: Sequence[Window], now: datetime) -> str:

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 
 from aws_auto.errors import AwsAutoError, ModelError
 from aws_auto.ml.recipes import catalog
+from aws_auto.pipeline.verdicts import verdicts
 from aws_auto.protocols import Progress, silent
 from aws_auto.results import Decision
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    import polars as pl
 
     from aws_auto.frame import MetricFrame
     from aws_auto.pipeline.ports import Workspace
@@ -55,24 +58,35 @@ def train(
 ) -> list[Trained | Failed]:
     """Train the recipes of these names (or ``--ai-features`` words), one after the other.
 
-    A recipe that cannot be trained loses none of the others: its error stands in its place.
+    What people said about earlier alarms goes into the training. A recipe that cannot be trained loses none of the
+    others: its error stands in its place.
 
     Raises:
         ModelNotFound: there is no recipe of that name; nothing was trained.
     """
     recipes = list(dict.fromkeys(catalog.get(name) for name in names))
-    return [_one(ws, recipe, frame, seed=seed, simulated=simulated, progress=progress) for recipe in recipes]
+    labels = verdicts(ws)
+    return [
+        _one(ws, recipe, frame, seed=seed, simulated=simulated, labels=labels, progress=progress) for recipe in recipes
+    ]
 
 
 def _one(
-    ws: Workspace, recipe: Recipe, frame: MetricFrame, *, seed: int, simulated: bool, progress: Progress
+    ws: Workspace,
+    recipe: Recipe,
+    frame: MetricFrame,
+    *,
+    seed: int,
+    simulated: bool,
+    labels: pl.DataFrame,
+    progress: Progress,
 ) -> Trained | Failed:
     def told(what: str, done: int, total: int) -> None:
         progress(f"{recipe.name}: {what}", done, total)
 
     try:
         champion = _champion(ws, recipe)
-        model = recipe.fit(frame, seed=seed, champion=champion, simulated=simulated, progress=told)
+        model = recipe.fit(frame, seed=seed, champion=champion, simulated=simulated, labels=labels, progress=told)
         version = ws.registry.register(recipe.name, model)
         promoted = model.report.decision is not Decision.KEEP_CHAMPION
         if promoted:

@@ -7,10 +7,11 @@ import polars as pl
 import pytest
 
 from aws_auto.errors import ModelNotFound, UsageError
-from aws_auto.pipeline.detect import FEEDBACK, Severity, Verdict, detect, feedback
+from aws_auto.pipeline.detect import Severity, Verdict, detect, feedback
 from aws_auto.pipeline.ports import Batch, Window
 from aws_auto.pipeline.process import process
 from aws_auto.pipeline.train import train
+from aws_auto.pipeline.verdicts import FEEDBACK
 from aws_auto.pipeline.web.incidents import incident_report
 from aws_auto.pipeline.workspace import open_workspace
 
@@ -139,3 +140,34 @@ def test_an_unknown_alarm_is_named(ws):
 @pytest.mark.parametrize(("score", "level"), [(0.5, "low"), (0.7, "medium"), (0.81, "high")])
 def test_severity_is_the_deviation_over_the_threshold(score, level):
     assert Severity.of(score) == level
+
+
+@pytest.fixture
+def retrained(tmp_path):
+    """A workspace whose model has seen everything, the trouble included, after a person's word about it."""
+
+    def after(verdict):
+        made = open_workspace(tmp_path / str(verdict), target="local", environ={}, clock=FixedClock())
+        made.lake.write(Batch(dataset="metrics", rows=metrics(), window=Window(NOW - timedelta(days=DAYS), NOW)))
+        whole = process(made, Window(NOW - timedelta(days=DAYS), NOW)).frame
+        train(made, ["anomaly-detector"], whole)
+        first = detect(made, Window(NOW - timedelta(days=1), NOW))
+        feedback(made, the_alarm(first).anomaly_id, verdict)
+        (again,) = train(made, ["anomaly-detector"], whole)
+        made.registry.promote(again.name, again.version.version, reason="test")
+        return again, the_alarm(first), detect(made, Window(NOW - timedelta(days=1), NOW))
+
+    return after
+
+
+def test_an_alarm_called_false_is_not_raised_by_the_next_model(retrained):
+    again, alarm, found = retrained(Verdict.FALSE)
+    assert any("1 alarms called false" in note for note in again.report.notes)
+    assert not [i for i in found.incidents if i.resource == "web-1" and i.start <= alarm.end and i.end >= alarm.start]
+
+
+def test_an_alarm_called_true_is_raised_by_the_next_model_as_well(retrained):
+    again, alarm, found = retrained(Verdict.TRUE)
+    assert any("1 called true" in note for note in again.report.notes)
+    assert the_alarm(found).start == alarm.start
+    assert the_alarm(found).score >= alarm.score

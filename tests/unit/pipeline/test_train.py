@@ -63,9 +63,14 @@ class MemoryJournal:
         self.lines.append((kind, detail))
 
 
+class EmptyLake:
+    def scan(self, dataset):
+        return pl.LazyFrame()
+
+
 @pytest.fixture
 def ws():
-    return SimpleNamespace(registry=MemoryRegistry(), journal=MemoryJournal())
+    return SimpleNamespace(registry=MemoryRegistry(), journal=MemoryJournal(), lake=EmptyLake())
 
 
 @pytest.fixture(scope="module")

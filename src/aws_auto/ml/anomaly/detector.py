@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from aws_auto.ml.anomaly.detect.profile import DECADE, ONE_A_WEEK, OWN_WEEKS
 from aws_auto.ml.anomaly.ensemble import Ensemble
 from aws_auto.ml.anomaly.grid import DAY
+from aws_auto.ml.anomaly.labels import NOTHING_SAID, Labels
 from aws_auto.ml.anomaly.scorers import Scorer, fit_scorer, scorer_of
 from aws_auto.ml.evaluation.metrics import Rhythm, episodes
 
@@ -31,6 +32,8 @@ WEEK = 7 * DAY
 QUIET = 0.99
 #: A smaller deviation never counts as unusual, however quiet the series was.
 LEAST_QUIET = 2.0
+#: How far over a false alarm's deviation the next alarm begins.
+MARGIN = 1.01
 THRESHOLDS = np.geomspace(0.25, 64, 97)
 
 
@@ -44,25 +47,39 @@ class ResourceDetector:
     quiet: Floats
 
     @classmethod
-    def fit(cls, kind: str, grid: ResourceGrid, *, until: int) -> tuple[ResourceDetector, Floats]:
+    def fit(
+        cls, kind: str, grid: ResourceGrid, *, until: int, labels: Labels = NOTHING_SAID
+    ) -> tuple[ResourceDetector, Floats]:
         """Learn from the columns before ``until``, calibrate on the rest, then learn from the rest as well.
+
+        Alarms that people judged, and their echo, are left out of the calibration: their ratio is 0.
 
         Args:
             kind: of scorer.
             grid: everything that may be known.
             until: unix seconds.
+            labels: of this resource.
 
         Returns:
             The detector, and the ratios of the columns from ``until`` on, judged without having learned from them.
         """
         held = grid.times >= until
         judged, scorer = fit_scorer(kind, grid.cut(None, until)).learn(grid)
-        deviation = judged.deviation(grid.values)[:, held]
+        plain = ~labels.affected(grid)
+        deviation = np.where(plain, judged.deviation(grid.values), 0.0)
         quiet = np.full(len(grid.metrics), LEAST_QUIET)
-        if deviation.size:
-            quiet = np.maximum(np.quantile(deviation, QUIET, axis=1), LEAST_QUIET)
-        ratio = (deviation / quiet[:, None]).max(axis=0, initial=0.0)
+        if grid.metrics and (held & plain).any():
+            quiet = np.maximum(np.quantile(deviation[:, held & plain], QUIET, axis=1), LEAST_QUIET)
+        ratio = (deviation[:, held] / quiet[:, None]).max(axis=0, initial=0.0)
         return cls(grid.period, grid.metrics, scorer, quiet), ratio
+
+    def corrected(self, grid: ResourceGrid, labels: Labels, threshold: float) -> ResourceDetector:
+        """The same with the quiet deviations so high that no alarm that people called false comes again."""
+        wrong = labels.wrongly(grid)
+        if not wrong.any():
+            return self
+        highest = self.scorer.judge(grid).deviation(grid.values)[:, wrong].max(axis=1)
+        return replace(self, quiet=np.maximum(self.quiet, MARGIN * highest / threshold))
 
     def ratio(self, grid: ResourceGrid) -> tuple[Floats, Ints, Judged]:
         """Largest deviation in units of the quiet one by column, the row of its metric, and the detail."""
@@ -98,7 +115,15 @@ class FleetDetector:
     threshold: float
 
     @classmethod
-    def fit(cls, kind: str, fleet: Mapping[str, ResourceGrid], *, until: int, budget: float) -> FleetDetector:
+    def fit(
+        cls,
+        kind: str,
+        fleet: Mapping[str, ResourceGrid],
+        *,
+        until: int,
+        budget: float,
+        labels: Mapping[str, Labels] | None = None,
+    ) -> FleetDetector:
         """Fit on what came before ``until``, calibrate on what came after, then learn from that as well.
 
         A resource without a day before ``until`` is calibrated on the second half of its own columns, and says
@@ -109,17 +134,23 @@ class FleetDetector:
             fleet: grids by resource: everything that may be known.
             until: unix seconds.
             budget: alarm episodes per resource and week.
+            labels: what people said about earlier alarms, by resource.
         """
+        said = labels or {}
         resources, ratios = {}, []
         for name, grid in fleet.items():
             old = grid.cut(None, until).values.shape[1] >= grid.points(DAY)
             border = until if old else grid.first + (grid.end - grid.first) // 2
-            resources[name], ratio = ResourceDetector.fit(kind, grid, until=border)
+            resources[name], ratio = ResourceDetector.fit(kind, grid, until=border, labels=said.get(name, NOTHING_SAID))
             if old:
                 times = grid.times
                 ratios.append((times[times >= until].astype(float), ratio, Rhythm(grid.period)))
-        lowest = _threshold(ratios, budget)
-        return cls(kind, resources, _experienced(lowest, ratios, budget) if kind == Ensemble.kind else lowest)
+        threshold = _threshold(ratios, budget)
+        if kind == Ensemble.kind:
+            threshold = _experienced(threshold, ratios, budget)
+        for name in said.keys() & resources.keys():
+            resources[name] = resources[name].corrected(fleet[name], said[name], threshold)
+        return cls(kind, resources, threshold)
 
     def alarms(self, grid: ResourceGrid, start: int) -> Floats:
         """Unix seconds of the alarm columns from ``start`` on."""

@@ -15,6 +15,7 @@ from aws_auto.ml import files
 from aws_auto.ml.anomaly.detector import FleetDetector, ResourceDetector
 from aws_auto.ml.anomaly.ensemble import Ensemble
 from aws_auto.ml.anomaly.grid import grid_of, grids
+from aws_auto.ml.anomaly.labels import by_resource
 from aws_auto.ml.anomaly.rules import RULES
 from aws_auto.ml.evaluation.backtest import split
 from aws_auto.ml.recipes import anomaly_trial, recipe
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from aws_auto.frame import MetricFrame
+    from aws_auto.ml.anomaly.grid import ResourceGrid
+    from aws_auto.ml.anomaly.labels import Labels
     from aws_auto.protocols import Predictor
     from aws_auto.results import Quality
 
@@ -172,9 +175,13 @@ class AnomalyDetector:
         seed: int,
         champion: Predictor | None = None,
         simulated: bool = False,
+        labels: pl.DataFrame | None = None,
         progress: Progress = silent,
     ) -> TrainedModel:
         """See `aws_auto.protocols.Recipe.fit`.
+
+        Alarms called false raise what counts as quiet of their resource until they would not come again; alarms called
+        true are left out of the calibration, so that an incident does not make the next one harder to see.
 
         Raises:
             NotEnoughData: fewer than eight days.
@@ -184,10 +191,11 @@ class AnomalyDetector:
         fleet = grids(frame.data, metrics)
         borders = _borders(frame)
         known = {name: grid.cut(None, borders[1]) for name, grid in fleet.items() if grid.first < borders[1]}
+        said = by_resource(labels) if labels is not None and len(labels) else {}
         contenders = {}
         for i, kind in enumerate((Ensemble.kind, *RULES)):
             progress(f"fit: {kind}", i, len(RULES) + 3)
-            contenders[kind] = FleetDetector.fit(kind, known, until=borders[0], budget=self.budget)
+            contenders[kind] = FleetDetector.fit(kind, known, until=borders[0], budget=self.budget, labels=said)
         progress("back-test on injected anomalies", len(RULES) + 1, len(RULES) + 3)
         rival = champion.detector if isinstance(champion, AnomalyPredictor) else None
         trial = anomaly_trial.run(fleet, contenders, rival, start=borders[1], seed=seed, budget=self.budget)
@@ -196,7 +204,7 @@ class AnomalyDetector:
         )
         progress("fit on everything", len(RULES) + 2, len(RULES) + 3)
         kind = trial.backtests[0].baseline_name if decision is Decision.SIMPLE_RULE else Ensemble.kind
-        final = FleetDetector.fit(kind, fleet, until=borders[0], budget=self.budget)
+        final = FleetDetector.fit(kind, fleet, until=borders[0], budget=self.budget, labels=said)
         origin = recipe.lineage(frame, seed=seed, simulated=simulated)
         fields = _schema(frame, metrics)
         predictor = AnomalyPredictor(
@@ -217,6 +225,7 @@ class AnomalyDetector:
                 notes=(
                     f"watches {', '.join(metrics)}",
                     f"budget: at most {self.budget:g} alarm episodes per resource and week",
+                    *_label_note(said, fleet),
                     *trial.notes,
                     *_champion_note(champion, borders[1]),
                 ),
@@ -281,6 +290,14 @@ def _unknown() -> dict[str, pl.Expr]:
     }
     kinds |= dict.fromkeys(("value", "expected", "low", "high"), pl.Float64)
     return {name: pl.lit(None, dtype=dtype) for name, dtype in kinds.items()}
+
+
+def _label_note(said: Mapping[str, Labels], fleet: Mapping[str, ResourceGrid]) -> tuple[str, ...]:
+    known = [labels for name, labels in said.items() if name in fleet]
+    if not known:
+        return ()
+    wrong, right = sum(len(one.wrong) for one in known), sum(len(one.right) for one in known)
+    return (f"{wrong} alarms called false and {right} called true were used",)
 
 
 def _champion_note(champion: Predictor | None, start: int) -> tuple[str, ...]:

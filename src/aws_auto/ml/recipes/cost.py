@@ -51,6 +51,7 @@ class CostOptimizer:
         seed: int,
         champion: Predictor | None = None,
         simulated: bool = False,
+        labels: pl.DataFrame | None = None,  # noqa: ARG002 - of alarms, and this raises none
         progress: Progress = silent,
     ) -> TrainedModel:
         """See `aws_auto.protocols.Recipe.fit`.

@@ -12,6 +12,7 @@ from aws_auto.ml.anomaly.detector import FleetDetector, ResourceDetector
 from aws_auto.ml.anomaly.ensemble import Ensemble
 from aws_auto.ml.anomaly.grid import DAY, ResourceGrid, grids
 from aws_auto.ml.anomaly.inject import KINDS, inject
+from aws_auto.ml.anomaly.labels import Labels, by_resource
 from aws_auto.ml.anomaly.rules import RULES
 from aws_auto.ml.anomaly.scorers import fit_scorer, scorer_of
 from aws_auto.ml.evaluation.metrics import Rhythm, episodes
@@ -201,3 +202,59 @@ def test_a_resource_that_appeared_after_the_calibration_is_fitted_in_the_end(kin
     ratio, _, _ = fitted.resources["late"].ratio(fleet["late"])
     assert np.isfinite(ratio).all()
     assert (ratio[100:] > 0).any()
+
+
+def labelled(fleet, labels, kind=Ensemble.kind):
+    return FleetDetector.fit(kind, fleet, until=START + 10 * DAY, budget=3.0, labels=labels)
+
+
+def with_incidents(count):
+    """Forty days whose first metric is far too high for an hour and a half, several times after the tenth."""
+    whole = grid(days=40, missing=0.0)
+    values, spans = whole.values.copy(), []
+    for number in range(count):
+        first = (12 + 4 * number) * DAY // 900
+        values[0, first : first + 6] += 60
+        spans.append((int(whole.times[first]), int(whole.times[first + 5])))
+    return whole.replaced(values), tuple(spans)
+
+
+@pytest.mark.parametrize("kind", KINDS_OF_SCORER)
+def test_an_alarm_called_false_does_not_come_again(kind):
+    strange, spans = with_incidents(1)
+    called = set(strange.times[Labels(wrong=spans).wrongly(strange)])
+    plain, told = (labelled({"a": strange}, {"a": said}, kind) for said in (Labels(), Labels(wrong=spans)))
+    assert called & set(plain.alarms(strange, START))
+    assert not called & set(told.alarms(strange, START))
+    assert told.resources["a"].quiet[0] > plain.resources["a"].quiet[0]
+
+
+def test_incidents_called_true_do_not_hide_the_next_one():
+    strange, spans = with_incidents(5)
+    unsaid, told = labelled({"a": strange}, {}), labelled({"a": strange}, {"a": Labels(right=spans)})
+    least_before, least_after = (one.threshold * one.resources["a"].quiet[0] for one in (unsaid, told))
+    assert least_after < 0.5 * least_before
+    assert {first for first, _ in spans} <= set(told.alarms(strange, START))
+
+
+def test_a_word_about_one_resource_leaves_the_others_as_they_were():
+    strange, spans = with_incidents(1)
+    quiet = grid(seed=4)
+    fleet = {"a": strange, "b": ResourceGrid("b", 900, quiet.first, quiet.metrics, quiet.values, quiet.column)}
+    plain, told = labelled(fleet, {}), labelled(fleet, {"a": Labels(wrong=spans), "gone": Labels(wrong=spans)})
+    np.testing.assert_array_equal(told.resources["b"].quiet, plain.resources["b"].quiet)
+
+
+def test_verdicts_become_labels_of_their_resource_and_ignore_says_nothing():
+    at = datetime(2026, 1, 5, tzinfo=UTC)
+    said = by_resource(
+        pl.DataFrame(
+            {
+                "resource_id": ["a", "a", "b"],
+                "timestamp": [at, at + timedelta(hours=1), at],
+                "end": [at, at + timedelta(hours=2), at],
+                "verdict": ["true", "false", "ignore"],
+            }
+        )
+    )
+    assert said == {"a": Labels(right=((START, START),), wrong=((START + 3600, START + 7200),))}
