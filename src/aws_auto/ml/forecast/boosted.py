@@ -17,12 +17,26 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 PART = "booster.ubj"
-ROUNDS = 120
-MOST_ROWS = 80_000
 #: On a busy machine a second thread spins more than it works: 18 CPU-seconds became 106.
 THREADS = 1
 RIDGE = 1e-3
 REWEIGHTINGS = 12
+
+
+@dataclass(frozen=True, kw_only=True)
+class Growth:
+    """How many trees of what size. A leaf holds ``least_share`` of the rows or more, never fewer than ``least``."""
+
+    rounds: int = 120
+    depth: int = 5
+    eta: float = 0.08
+    bins: int = 128
+    least: int = 20
+    least_share: float = 1 / 400
+    most_rows: int = 80_000
+
+
+USUAL = Growth()
 
 
 def least_absolute(X: Floats, y: Floats) -> Floats:
@@ -52,7 +66,9 @@ class QuantileBooster:
     levels: tuple[float, ...]
 
     @classmethod
-    def fit(cls, base: Floats, features: Floats, y: Floats, levels: Sequence[float], *, seed: int) -> QuantileBooster:
+    def fit(
+        cls, base: Floats, features: Floats, y: Floats, levels: Sequence[float], *, seed: int, growth: Growth = USUAL
+    ) -> QuantileBooster:
         """Fit on rows of finite ``y``.
 
         Args:
@@ -61,13 +77,14 @@ class QuantileBooster:
             y: target on a common scale, ``(rows,)``.
             levels: quantile levels in (0, 1).
             seed: of the choice of rows and columns.
+            growth: size of the trees.
         """
         import xgboost
 
         rng = np.random.default_rng(seed)
         rows = np.arange(len(y))
-        if len(rows) > MOST_ROWS:
-            rows = np.sort(rng.choice(len(y), MOST_ROWS, replace=False))
+        if len(rows) > growth.most_rows:
+            rows = np.sort(rng.choice(len(y), growth.most_rows, replace=False))
         line = least_absolute(base[rows], y[rows])
         residual = y[rows] - base[rows] @ line
         booster = xgboost.train(
@@ -75,18 +92,18 @@ class QuantileBooster:
                 "objective": "reg:quantileerror",
                 "quantile_alpha": list(levels),
                 "tree_method": "hist",
-                "max_depth": 5,
-                "eta": 0.08,
-                "min_child_weight": max(20, len(rows) // 400),
+                "max_depth": growth.depth,
+                "eta": growth.eta,
+                "min_child_weight": max(growth.least, int(len(rows) * growth.least_share)),
                 "subsample": 0.8,
                 "colsample_bytree": 0.8,
-                "max_bin": 128,
+                "max_bin": growth.bins,
                 "nthread": THREADS,
                 "seed": seed,
                 "verbosity": 0,
             },
-            xgboost.QuantileDMatrix(features[rows], residual, max_bin=128, nthread=THREADS),
-            num_boost_round=ROUNDS,
+            xgboost.QuantileDMatrix(features[rows], residual, max_bin=growth.bins, nthread=THREADS),
+            num_boost_round=growth.rounds,
         )
         return cls(line, booster, tuple(levels))
 

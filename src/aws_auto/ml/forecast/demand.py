@@ -1,8 +1,8 @@
-"""Hourly demand, one to four hours ahead: what the last week says at each origin."""
+"""Hourly demand, one to four hours ahead: what the last four weeks say at each origin."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +19,15 @@ if TYPE_CHECKING:
 #: The specification's sequence length and horizon, in hours.
 SEQUENCE = 24
 HORIZON = 4
+MONTH = 4 * WEEK
+#: Changes against yesterday are trusted as a unit from this many on; before, changes from hour to hour are.
+LEAST_CHANGES = 48
+#: A series that hardly moves is measured in this share of its size, so that a ratio stays finite.
+STILL = 1e-3
+NOTHING = 1e-9
+#: Columns of the line lie within this many units: one wild hour must not bend it for all.
+FAR = 30.0
+LAGS = (0, 1, 2, 3, 4, 5, 6, 8, 11, 17, 23)
 
 
 @dataclass(frozen=True)
@@ -33,61 +42,150 @@ class DemandPanel:
         return HORIZON
 
     def design(self, origins: Ints) -> Design:
-        """Lags 0, 1, 2 hours, 1, 2 and 7 days of the origin and of the target, levels, calendar.
+        """What is known at these columns, the same for all resources."""
+        return self.design_at(np.broadcast_to(origins[None], (len(self.grid.resources), len(origins))))
 
-        Everything is in units of the mean absolute value of the last week, so that one model serves all sizes.
+    def design_at(self, origins: Ints) -> Design:
+        """Lags of the origin and of the target, shifts of the level, spread, calendar; origins ``(R, O)``.
+
+        Values are distances from the mean of the last day, in units of the mean change against the day before over
+        four weeks, so that one model serves all sizes and levels.
         """
         grid = self.grid
-        steps = np.arange(1, HORIZON + 1)
-        target = origins[:, None] + steps
-        scale = trailing_mean(np.abs(grid.values), WEEK, SEQUENCE)[:, origins]
-        day_mean = trailing_mean(grid.values, DAY, DAY // 4)
-        day_square = trailing_mean(grid.values**2, DAY, DAY // 4)
-        same_hour = _mean_of([grid.at(target - DAY * d) for d in range(1, 8)])
+        window = _Window.of(grid, origins)
+        target = origins[..., None] + np.arange(1, HORIZON + 1)
+        shape = target.shape
 
-        def lag(hours: int) -> Floats:
-            return np.broadcast_to(grid.at(origins - hours)[..., None], same_hour.shape)
+        def over_steps(value: Floats) -> Floats:
+            return np.broadcast_to(value[..., None], shape)
 
-        def level(table: Floats) -> Floats:
-            return np.broadcast_to(table[:, origins][..., None], same_hour.shape)
+        def known(value: Floats, *others: Floats) -> Floats:
+            return _first_known(value, *others, over_steps(window.center))
 
-        last = _first_known(lag(0), lag(1), lag(2), lag(DAY), level(day_mean))
-        before = _first_known(lag(1), last)
-        yesterday = _first_known(grid.at(target - DAY), same_hour, last)
-        last_week = _first_known(grid.at(target - WEEK), same_hour, yesterday)
-        day_ago = _first_known(lag(DAY), last)
-        week_ago = _first_known(lag(WEEK), day_ago)
-        spread = np.sqrt(np.maximum(level(day_square) - level(day_mean) ** 2, 0))
+        lags = {h: grid.pick(origins - h) for h in range(DAY + 6)}
+        days = [grid.pick(target - DAY * d) for d in range(1, 8)]
+        weeks = [grid.pick(target - WEEK * w) for w in range(1, 5)]
+        same_hour, same_week = _mean_of(days), _mean_of(weeks)
+        last = over_steps(_first_known(lags[0], lags[1], lags[2], window.center))
+        yesterday = known(days[0], same_hour, last)
+        last_week = known(weeks[0], same_hour, yesterday)
+        shifts = [_shift(lags, width) for width in (1, 3, 6)]
+        week_lags = [grid.pick(origins - WEEK - h) for h in range(3)]
+        week_shift = _zero(_mean_of([lags[h] - week_lags[h] for h in range(3)]))
+        moved = yesterday + over_steps(_zero(shifts[1]))
+        week_moved = last_week + over_steps(week_shift)
+        usual_moved = known(same_hour, last) + over_steps(_zero(_usual_shift(grid, origins)))
 
-        unit = np.where(scale > 0, scale, np.nan)[..., None]
-        line = [last, before, yesterday, day_ago, last_week, week_ago, _first_known(same_hour, yesterday)]
-        line.append(_first_known(level(day_mean), last))
-        base = np.stack([*(x / unit for x in line)], axis=-1)
-        trees = [*line, lag(2), grid.at(target - 2 * DAY), spread, grid.at(target - WEEK), grid.at(target - DAY)]
-        shape = same_hour.shape
-        calendar = [
-            np.broadcast_to(grid.hour_of_day(target)[None], shape),
-            np.broadcast_to(grid.day_of_week(target)[None], shape),
-            np.broadcast_to(steps[None, None], shape),
-        ]
-        features = np.stack([*(x / unit for x in trees), *calendar], axis=-1)
+        values = [*(over_steps(_first_known(lags[h], window.center)) for h in LAGS)]
+        values += [known(d, same_hour, last) for d in days[:7]]
+        values += [known(w, same_hour, yesterday) for w in weeks]
+        values += [moved, week_moved, usual_moved, known(same_hour, last), known(same_week, same_hour, last)]
+        values += [over_steps(window.week_mean)]
+        changes = [over_steps(_zero(s)) for s in (*shifts, week_shift)]
+        unit = window.scale[..., None]
+        center = window.center[..., None]
+        base = np.stack([*((v - center) / unit for v in values), *(c / unit for c in changes)], axis=-1)
+        spread = [*window.spreads(), np.log1p(np.abs(window.center) / window.scale)]
+        trees = [*(over_steps(s) for s in spread), *((x - center) / unit for x in (days[0], weeks[0]))]
+        trees += [_deviation(days) / unit, *(np.broadcast_to(c, shape).astype(float) for c in _calendar(grid, target))]
         return Design(
             resources=grid.resources,
-            scale=scale,
-            base=_by_step(base),
-            features=features,
-            truth=grid.at(target),
+            scale=window.scale,
+            center=window.center,
+            base=np.clip(base, -FAR, FAR),
+            features=np.stack(trees, axis=-1),
+            truth=grid.pick(target),
             rules={"last value": last, "same hour yesterday": yesterday, "same hour last week": last_week},
+            points={
+                "yesterday, moved": moved,
+                "last week, moved": week_moved,
+                "usual day, moved": usual_moved,
+                "usual day": known(same_hour, last),
+                "mean of the last day": over_steps(window.center),
+                "mean of the last hours": over_steps(
+                    _first_known(_mean_of([lags[h] for h in range(4)]), window.center)
+                ),
+            },
         )
 
 
-def _by_step(base: Floats) -> Floats:
-    """One line for each step: the columns of a step are zero in the rows of the others."""
-    steps, k = base.shape[2], base.shape[3]
-    out = np.zeros((*base.shape[:3], steps * k))
-    for step in range(steps):
-        out[:, :, step, step * k : (step + 1) * k] = base[:, :, step]
-    return out
+@dataclass(frozen=True)
+class _Window:
+    """Level, unit and spread of the hours before each origin, all ``(R, O)``."""
+
+    center: Floats
+    scale: Floats
+    week_mean: Floats
+    day: tuple[Floats, Floats, Floats]
+    week_spread: Floats
+    rough: Floats
+
+    @classmethod
+    def of(cls, grid: HourGrid, origins: Ints) -> _Window:
+        values = grid.values
+
+        def at(table: Floats) -> Floats:
+            return replace(grid, values=table).pick(origins)
+
+        before = np.full_like(values, np.nan)
+        before[:, DAY:] = values[:, :-DAY]
+        hour = np.full_like(values, np.nan)
+        hour[:, 1:] = values[:, :-1]
+        week_mean = at(trailing_mean(values, WEEK, SEQUENCE))
+        center = _first_known(at(trailing_mean(values, DAY, DAY // 4)), week_mean)
+        size = at(trailing_mean(np.abs(values), WEEK, SEQUENCE))
+        rough = at(trailing_mean(np.abs(values - hour), DAY, DAY // 4))
+        change = _first_known(
+            at(trailing_mean(np.abs(values - before), MONTH, LEAST_CHANGES)),
+            at(trailing_mean(np.abs(values - hour), WEEK, DAY // 4)),
+            np.zeros_like(size),
+        )
+        scale = np.where(np.isfinite(size), np.maximum(change, np.maximum(STILL * size, NOTHING)), np.nan)
+        last_day = grid.pick(origins[..., None] - np.arange(DAY))
+        blank = ~np.isfinite(last_day)
+        low, high = (
+            np.where(blank, np.inf, last_day).min(axis=-1),
+            np.where(blank, -np.inf, last_day).max(axis=-1),
+        )
+        day = (low, high, _std(np.where(blank, np.nan, last_day)))
+        far = at(trailing_mean(np.abs(values - trailing_mean(values, WEEK, SEQUENCE)), WEEK, SEQUENCE))
+        return cls(center, scale, week_mean, day, far, rough)
+
+    def spreads(self) -> list[Floats]:
+        """Spread of the last day and week in units of the scale, NaN where unknown."""
+        low, high, std = self.day
+        raw = [low - self.center, high - self.center, std, self.week_spread, self.rough]
+        return [np.where(np.isfinite(x), x, np.nan) / self.scale for x in raw]
+
+
+def _shift(lags: dict[int, Floats], width: int) -> Floats:
+    """How far the last ``width`` hours lie over the same hours of the day before."""
+    return _mean_of([lags[h] - lags[h + DAY] for h in range(width)])
+
+
+def _usual_shift(grid: HourGrid, origins: Ints) -> Floats:
+    """How far the last three hours lie over the mean of the same hours of seven days."""
+    return _mean_of(
+        [grid.pick(origins - h) - _mean_of([grid.pick(origins - h - DAY * d) for d in range(1, 8)]) for h in range(3)]
+    )
+
+
+def _calendar(grid: HourGrid, target: Ints) -> tuple[Ints, ...]:
+    return grid.hour_of_day(target), grid.day_of_week(target), np.arange(1, HORIZON + 1)
+
+
+def _zero(table: Floats) -> Floats:
+    return np.where(np.isfinite(table), table, 0.0)
+
+
+def _std(table: Floats) -> Floats:
+    parts = [table[..., i] for i in range(table.shape[-1])]
+    return _deviation(parts)
+
+
+def _deviation(tables: list[Floats]) -> Floats:
+    mean = _mean_of(tables)
+    return np.asarray(np.sqrt(_mean_of([(t - mean) ** 2 for t in tables])))
 
 
 def _first_known(*choices: Floats) -> Floats:

@@ -68,6 +68,12 @@ class HourGrid:
         inside = (columns >= 0) & (columns < self.hours)
         return np.where(inside, self.values[:, np.clip(columns, 0, self.hours - 1)], np.nan)
 
+    def pick(self, columns: Ints) -> Floats:
+        """Values at columns of each resource's own, ``(resources, ...)``; NaN for columns outside of the grid."""
+        inside = (columns >= 0) & (columns < self.hours)
+        row = np.arange(len(self.resources)).reshape(-1, *(1,) * (columns.ndim - 1))
+        return np.where(inside, self.values[row, np.clip(columns, 0, self.hours - 1)], np.nan)
+
     def last_seen(self) -> Ints:
         """Column of each resource's last value, -1 when it has none."""
         seen = np.isfinite(self.values)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 import numpy as np
 
@@ -36,6 +36,8 @@ class Design:
         features: columns of the trees, NaN allowed, ``(R, O, S, m)``.
         truth: what came, NaN where unknown, ``(R, O, S)``.
         rules: the simple rules' forecasts by name, ``(R, O, S)``.
+        center: level that ``base`` and ``features`` are measured from, ``(R, O)``; None for zero.
+        points: further forecasts that an ensemble may weigh, by name, ``(R, O, S)``.
     """
 
     resources: tuple[str, ...]
@@ -44,6 +46,8 @@ class Design:
     features: Floats
     truth: Floats
     rules: Mapping[str, Floats]
+    center: Floats | None = None
+    points: Mapping[str, Floats] = field(default_factory=dict)
 
     def rows(self, mask: NDArray[np.bool_]) -> tuple[Floats, Floats, Floats]:
         """Line columns, tree columns and scale of the cells where the mask ``(R, O, S)`` is true."""
@@ -85,6 +89,22 @@ class Forecaster(Protocol):
         ...
 
 
+class Learned(Forecaster, Protocol):
+    """A forecaster that is fitted, and calibrated on what it was not fitted on."""
+
+    #: Whether it is calibrated on every held-back hour, or on those that it is judged on.
+    every_hour: ClassVar[bool]
+
+    @classmethod
+    def fit(cls, design: Design, *, floor: float | None, seed: int) -> Self:
+        """Learn from the cells of a design whose truth is known."""
+        ...
+
+    def calibrated(self, held: Sequence[tuple[Self, Design]]) -> Self:
+        """This model with what designs that the model beside each was not fitted on say, oldest first."""
+        ...
+
+
 @dataclass(frozen=True)
 class Boosted:
     """The learned forecaster: booster and conformal factors by step; ``floor`` bounds the answer from below."""
@@ -93,6 +113,8 @@ class Boosted:
     factors: Floats
     floor: float | None
 
+    every_hour: ClassVar[bool] = False
+
     @classmethod
     def fit(cls, design: Design, *, floor: float | None, seed: int) -> Boosted:
         """Learn from the cells of a design whose truth is known; intervals are not stretched yet."""
@@ -100,6 +122,10 @@ class Boosted:
         base, features, scale = design.rows(mask)
         booster = QuantileBooster.fit(base, features, design.truth[mask] / scale, LEVELS, seed=seed)
         return cls(booster, np.ones((design.truth.shape[2], len(LEVELS))), floor)
+
+    def calibrated(self, held: Sequence[tuple[Boosted, Design]]) -> Boosted:
+        """Stretched as far as held-back designs ask for."""
+        return replace(self, factors=joint_factors(held))
 
     def bare(self, design: Design) -> Floats:
         """Quantiles before any stretching or bound, ``(R, O, S, levels)``."""
@@ -163,7 +189,7 @@ def joint_factors(held: Sequence[tuple[Boosted, Design]]) -> Floats:
 
 
 def forecaster_of(body: Mapping[str, Any], parts: Mapping[str, bytes]) -> Forecaster:
-    """The inverse of ``parts()`` of either kind.
+    """The inverse of ``parts()`` of any kind.
 
     Raises:
         KeyError: the body is none of ours.
@@ -171,6 +197,10 @@ def forecaster_of(body: Mapping[str, Any], parts: Mapping[str, bytes]) -> Foreca
     """
     if body["kind"] == "rule":
         return Rule(ErrorBand.from_json(body["band"]), body["floor"])
+    if body["kind"] == "ensemble":
+        from aws_auto.ml.forecast.ensemble import Ensemble
+
+        return Ensemble.of_parts(body, parts)
     return Boosted(QuantileBooster.of_parts(body["booster"], parts), np.asarray(body["factors"], float), body["floor"])
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from aws_auto.errors import SchemaError
 from aws_auto.ml.forecast.demand import HORIZON, DemandPanel
+from aws_auto.ml.forecast.ensemble import Ensemble
 from aws_auto.ml.forecast.grid import hourly
 from aws_auto.ml.recipes import charts, recipe
 from aws_auto.ml.recipes.panel import PanelPredictor
@@ -36,7 +37,7 @@ EVERY = 5
 
 @dataclass(frozen=True)
 class DemandForecaster:
-    """A line and boosted quantiles on lags, levels and calendar, against three naive rules."""
+    """Lines, boosted quantiles and moved rules, weighed by series, against three naive rules."""
 
     name: str = "demand-forecaster"
     feature: str | None = "predictive-scaling"
@@ -70,6 +71,7 @@ class DemandForecaster:
             champion=champion,
             rows=frame.data,
             progress=progress,
+            family=Ensemble,
         )
         decision, reason = recipe.decide(trial.backtests, champion_is_rule=trial.champion_is_rule)
         origin = recipe.lineage(frame, seed=seed, simulated=simulated)
@@ -107,8 +109,8 @@ class DemandForecaster:
 
     @property
     def history(self) -> timedelta:
-        """See `aws_auto.protocols.Recipe.history`: the same hours of a week ago, and the errors of late."""
-        return timedelta(days=9)
+        """See `aws_auto.protocols.Recipe.history`: four weeks are the unit of change, and the errors of late."""
+        return timedelta(days=30)
 
     def evaluate(self, files: Mapping[str, bytes], frame: MetricFrame, *, since: datetime) -> Quality | None:
         """See `aws_auto.protocols.Recipe.evaluate`."""

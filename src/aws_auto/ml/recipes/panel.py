@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from aws_auto.errors import ArtifactError, NotEnoughData, SchemaError
 from aws_auto.frame import RESOURCE, TIMESTAMP
 from aws_auto.ml import files
 from aws_auto.ml.forecast import panel as panels
+from aws_auto.ml.forecast.ensemble import Ensemble
 from aws_auto.ml.forecast.grid import HOUR_US
 from aws_auto.ml.forecast.panel import LEVELS, Forecaster, Panel, Rule
 from aws_auto.results import Field
@@ -33,7 +34,7 @@ class PanelPredictor:
     A row in the middle of an hour is answered from the hour before. Columns of the answer, for each step such as
     ``1h``: ``expected_1h`` (median), ``low_1h``, ``high_1h`` (80 % interval); ``forecast_from`` is the start of
     step 1; ``note`` says why there is no answer. History is what the rows themselves hold: send at least 24 hours
-    of a resource, better eight days.
+    of a resource, better four weeks.
     """
 
     recipe: str
@@ -69,6 +70,27 @@ class PanelPredictor:
             origins, place = np.unique(column[asked], return_inverse=True)
             answers[asked] = self.forecaster.quantiles(panel.design(origins))[row[asked], place]
         return self._table(rows, origin_hour, answers)
+
+    def observed(self, rows: pl.DataFrame, *, since: datetime) -> PanelPredictor:
+        """The same model after the hours from ``since`` on have come: weights and widths follow, nothing is fitted.
+
+        A model that does not learn from hour to hour is returned as it is.
+
+        Args:
+            rows: history of the resources as for `predict`, with at least a day before ``since``.
+            since: start of the first hour not told before.
+        """
+        if not isinstance(self.forecaster, Ensemble):
+            return self
+        try:
+            panel = self.panel_of(unique(rows), self.settings)
+        except NotEnoughData:
+            return self
+        first = int(since.timestamp()) // 3600 - panel.grid.first
+        origins = np.arange(max(first - panel.reach, 0), panel.grid.hours - panel.reach, dtype=np.int64)
+        if not len(origins):
+            return self
+        return replace(self, forecaster=self.forecaster.observed(panel.design(origins)))
 
     def files(self) -> dict[str, bytes]:
         """A bundle that the recipe's ``load`` reads."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import polars as pl
@@ -22,7 +22,7 @@ from aws_auto.ml.evaluation.backtest import (
 )
 from aws_auto.ml.forecast import panel as panels
 from aws_auto.ml.forecast.grid import DAY, HOUR_US
-from aws_auto.ml.forecast.panel import LEVELS, Boosted, Design, Panel, Rule
+from aws_auto.ml.forecast.panel import LEVELS, Boosted, Design, Learned, Panel, Rule
 from aws_auto.ml.recipes.panel import PanelPredictor
 from aws_auto.results import BackTest, Calibration
 
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
 
+L = TypeVar("L", bound=Learned)
+
 LEAST_DAYS = 10
 LEAST_SHARE = 0.5
 
@@ -46,7 +48,7 @@ class Trial:
 
     Attributes:
         backtests: first the quantile loss that decides, then the error of the median.
-        learned: the boosted forecaster, fitted again on everything.
+        learned: the learned forecaster, fitted again on everything.
         rule: the best simple rule, with its errors of late.
         champion_is_rule: whether the present champion is a simple rule.
         origins: held-back columns.
@@ -57,7 +59,7 @@ class Trial:
 
     backtests: tuple[BackTest, ...]
     calibration: tuple[Calibration, ...]
-    learned: Boosted
+    learned: Learned
     rule: Rule
     notes: tuple[str, ...]
     champion_is_rule: bool
@@ -67,7 +69,7 @@ class Trial:
     daily: Mapping[str, Floats]
 
 
-def run_trial(
+def run_trial(  # noqa: PLR0913 - one call, every argument named
     panel: Panel,
     *,
     metric: str,
@@ -77,6 +79,7 @@ def run_trial(
     champion: Predictor | None,
     rows: pl.DataFrame,
     progress: Progress,
+    family: type[Learned] = Boosted,
 ) -> Trial:
     """Calibrate, fit, judge on held-back origins, then fit again on everything.
 
@@ -92,6 +95,7 @@ def run_trial(
         champion: is asked about the same held-back origins.
         rows: the rows that the panel was made of, for the champion.
         progress: told what is done.
+        family: what is fitted.
 
     Raises:
         NotEnoughData: too short a history, or nothing in it to judge.
@@ -99,11 +103,11 @@ def run_trial(
     parts = split(panel.grid.hours, day=DAY, least_days=LEAST_DAYS, where=what)
     floor = 0.0 if np.nanmin(panel.grid.values) >= 0 else None
     progress("calibrate on the past", 0, 4)
-    first = _fitted(panel, parts.calibrate, floor=floor, seed=seed, what=what)
+    first = _fitted(family, panel, parts.calibrate, floor=floor, seed=seed, what=what)
     held = panel.design(rolling_origins(parts.calibrate - 1, parts.test - panel.reach - 1, 1))
     progress("fit on the past", 1, 4)
-    trial = _fitted(panel, parts.test, floor=floor, seed=seed, what=what)
-    trial = replace(trial, factors=panels.joint_factors([(first, held)]))
+    trial = _fitted(family, panel, parts.test, floor=floor, seed=seed, what=what)
+    trial = trial.calibrated([(first, held)])
     origins = rolling_origins(parts.test - 1, parts.end - panel.reach - 1, every)
     test = panel.design(origins)
     past = panel.design(panels.recent_origins(panel, parts.test))
@@ -116,13 +120,16 @@ def run_trial(
     scored = _scored(answers, test, past, panel, origins, what)
     backtests = tuple(_contest(scored, *contest, what, seed) for contest in _CONTESTS)
     progress("fit on everything", 3, 4)
-    final = _fitted(panel, parts.end, floor=floor, seed=seed, what=what)
+    final = _fitted(family, panel, parts.end, floor=floor, seed=seed, what=what)
+    newer = test
+    if family.every_hour:
+        newer = panel.design(rolling_origins(parts.test - 1, parts.end - panel.reach - 1, 1))
     newest = panel.design(panels.recent_origins(panel, parts.end))
     best = backtests[0].baseline_name
     return Trial(
         backtests=backtests,
         calibration=_calibration(answers["ours"], np.where(scored.judged, test.truth, np.nan), what),
-        learned=replace(final, factors=panels.joint_factors([(first, held), (trial, test)])),
+        learned=final.calibrated([(first, held), (trial, newer)]),
         rule=Rule.fit(best, newest, floor=floor),
         notes=(*notes, *_left_out(scored, test)),
         champion_is_rule=isinstance(champion, PanelPredictor) and champion.is_rule,
@@ -150,11 +157,11 @@ _CONTESTS = (
 )
 
 
-def _fitted(panel: Panel, limit: int, *, floor: float | None, seed: int, what: str) -> Boosted:
+def _fitted(family: type[L], panel: Panel, limit: int, *, floor: float | None, seed: int, what: str) -> L:
     design = panel.design(panels.sampled_origins(panel, limit, seed))
     if (design.answerable() & np.isfinite(design.truth)).sum() < 100:
         raise NotEnoughData("fewer than 100 hours can be learned from in the first half of the history", where=what)
-    return Boosted.fit(design, floor=floor, seed=seed)
+    return family.fit(design, floor=floor, seed=seed)
 
 
 def _scored(

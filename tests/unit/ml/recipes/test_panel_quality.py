@@ -68,3 +68,13 @@ def test_alarms_cannot_be_judged_without_labels():
     recipe = catalog.get("anomaly-detector")
     assert recipe.evaluate({}, demand(DAYS), since=START) is None
     assert recipe.history == timedelta(0)
+
+
+def test_a_model_that_is_told_what_came_answers_differently_and_is_not_fitted_again(trained):
+    recipe, files = trained
+    rows = demand(DAYS).data
+    predictor = recipe.load(files)
+    told = predictor.observed(rows, since=START + timedelta(days=DAYS - 2))
+    assert told.forecaster.boosters is predictor.forecaster.boosters
+    assert not told.predict(rows.tail(240)).equals(predictor.predict(rows.tail(240)))
+    assert predictor.observed(rows, since=START + timedelta(days=DAYS + 1)) is predictor

@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from aws_auto.ml.forecast import adaptive
+from aws_auto.ml.forecast.adaptive import Trust
+from aws_auto.ml.forecast.demand import HORIZON, DemandPanel
+from aws_auto.ml.forecast.ensemble import DENSE, Ensemble
+from aws_auto.ml.forecast.grid import DAY, HourGrid
+from aws_auto.ml.forecast.lines import TIE, own_lines
+from aws_auto.ml.forecast.panel import LEVELS, forecaster_of
+
+HOURS = 500
+NAMES = ("flat", "gapped", "jumped", "short", "usual", "zero")
+
+
+def odd_grid(seed=0):
+    """One series of every kind that real accounts hold."""
+    rng = np.random.default_rng(seed)
+    day = 100 * (1.5 + np.sin(np.arange(HOURS) / DAY * 2 * np.pi))
+    usual = day * rng.lognormal(0, 0.05, HOURS)
+    gapped = np.where(rng.random(HOURS) < 0.4, np.nan, usual)
+    gapped[200:240] = np.nan
+    jumped = usual + 1000 * (np.arange(HOURS) > 450)
+    short = np.where(np.arange(HOURS) < HOURS - 30, np.nan, usual)
+    return HourGrid(NAMES, 490_000, np.stack([np.full(HOURS, 7.0), gapped, jumped, short, usual, np.zeros(HOURS)]))
+
+
+@pytest.fixture(scope="module")
+def panel():
+    return DemandPanel(odd_grid())
+
+
+@pytest.fixture(scope="module")
+def model(panel):
+    return Ensemble.fit(panel.design(np.arange(24, 400)), floor=0.0, seed=0)
+
+
+def test_every_odd_series_gets_a_finite_answer_and_steady_ones_stay_where_they_are(panel, model):
+    told = model.observed(panel.design(np.arange(400, HOURS - HORIZON)))
+    answers = told.dense(panel.design(np.array([HOURS - 1])))[:, 0]
+    assert np.isfinite(answers).all()
+    assert (np.diff(answers, axis=-1) >= 0).all()
+    by_name = dict(zip(NAMES, answers, strict=True))
+    np.testing.assert_allclose(by_name["zero"], 0, atol=1e-6)
+    np.testing.assert_allclose(by_name["flat"], 7, rtol=0.05)
+
+
+def test_after_a_jump_the_new_level_is_forecast(panel, model):
+    answers = model.observed(panel.design(np.arange(400, HOURS - HORIZON))).dense(panel.design(np.array([HOURS - 1])))
+    assert (answers[NAMES.index("jumped"), 0, :, DENSE.index(0.5)] > 800).all()
+
+
+def test_a_stored_ensemble_answers_the_same_also_after_it_was_told(panel, model):
+    told = model.observed(panel.design(np.arange(400, 420)))
+    again = forecaster_of(*told.parts())
+    design = panel.design(np.array([450]))
+    np.testing.assert_array_equal(again.quantiles(design), told.quantiles(design))
+    assert again.quantiles(design).shape == (len(NAMES), 1, HORIZON, len(LEVELS))
+
+
+def test_telling_hours_one_by_one_or_at_once_leads_to_the_same_trust(panel, model):
+    origins = np.arange(400, 410)
+    # The mean over all series, which unseen ones lean on, is taken when a batch begins.
+    seen = model.observed(panel.design(np.arange(350, 400)))
+    at_once = seen.observed(panel.design(origins))
+    one_by_one = seen
+    for origin in origins:
+        one_by_one = one_by_one.observed(panel.design(np.array([origin])))
+    np.testing.assert_allclose(one_by_one.trust.loss, at_once.trust.loss)
+    np.testing.assert_allclose(one_by_one.trust.seen, at_once.trust.seen)
+
+
+def test_telling_changes_trust_and_nothing_else(panel, model):
+    told = model.observed(panel.design(np.arange(400, 450)))
+    assert told.boosters is model.boosters
+    assert told.own is model.own
+    assert (told.trust.seen[NAMES.index("usual")]) > 10
+    assert not np.allclose(told.trust.weights(told.trust.pooled()), model.trust.weights(model.trust.pooled()))
+
+
+def test_a_stranger_is_answered_with_what_is_true_of_all(model):
+    grid = odd_grid(seed=3)
+    strangers = DemandPanel(HourGrid(tuple(f"new {n}" for n in NAMES), grid.first, grid.values))
+    answers = model.dense(strangers.design(np.array([HOURS - 60])))
+    assert np.isfinite(answers[NAMES.index("usual")]).all()
+    told = model.observed(strangers.design(np.arange(400, 420)))
+    assert told.trust.resources == model.trust.resources
+
+
+def test_the_member_that_was_right_is_believed():
+    trust = Trust.fresh(("a",), 3)
+    for _ in range(30):
+        trust = trust.after(np.array([[0.1, 1.0, 1.0]]), np.zeros((1, 2)))
+    assert trust.weights(trust.pooled())[0, 0] > 0.99
+    assert (trust.width < 0).all()
+    assert (trust.width >= adaptive.NARROWEST).all()
+
+
+def test_an_hour_without_truth_changes_nothing():
+    trust = Trust.fresh(("a",), 2).after(np.array([[1.0, 2.0]]), np.full((1, 2), 0.5))
+    again = trust.after(np.full((1, 2), np.nan), np.full((1, 2), np.nan))
+    assert again.to_json() == trust.to_json()
+
+
+def test_own_lines_follow_their_series_and_a_series_without_truth_has_the_line_of_all():
+    rng = np.random.default_rng(0)
+    base = rng.normal(size=(2, 200 * int(TIE), 1, 2))
+    target = base[..., 0] * 3.0
+    target[1] = np.nan
+    common = np.array([[1.0, 0.0, 0.0]])
+    own = own_lines(common, base, target)
+    np.testing.assert_allclose(own[0, 0], [3, 0, 0], atol=0.1)
+    np.testing.assert_array_equal(own[1], common)
+
+
+def test_origins_of_each_resources_own_give_the_same_design_as_common_ones(panel):
+    own = np.stack([np.arange(300, 303) + row for row in range(len(NAMES))])
+    mixed = panel.design_at(own)
+    for row in range(len(NAMES)):
+        alone = panel.design(own[row])
+        np.testing.assert_array_equal(mixed.base[row], alone.base[row])
+        np.testing.assert_array_equal(mixed.truth[row], alone.truth[row])
