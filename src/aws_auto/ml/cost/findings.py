@@ -147,7 +147,7 @@ class Recommendation:
     """One thing to do, what it saves, what it rests on, and how to take it back. Nothing here is ever executed.
 
     Attributes:
-        kind: ``idle``, ``unused commitment`` or ``schedule``, in the order in which they are netted.
+        kind: ``idle``, ``unused commitment``, ``schedule``, ``rightsize`` or ``commitment``, in the order of netting.
         resources: what it is about; each resource is in one recommendation only.
         what: the advice, one sentence.
         saving: in a month of 730 hours, of the part that no commitment pays for anyway.
@@ -160,7 +160,7 @@ class Recommendation:
         command: the exact command, or the step in the console.
     """
 
-    kind: Literal["idle", "unused commitment", "schedule"]
+    kind: Literal["idle", "unused commitment", "schedule", "rightsize", "commitment"]
     resources: tuple[str, ...]
     account: str | None
     region: str | None

@@ -1,4 +1,4 @@
-"""What to do about a bill: idle things, unused commitments, schedules; each resource once, each with its way back.
+"""What to do about a bill: idle things, unused commitments, schedules, smaller sizes, new commitments; each thing once.
 
 The order is that of computation: what is deleted cannot be scheduled as well. Savings are of the part of a cost that no
 commitment pays for: a stopped instance under a reservation saves nothing until the reservation ends.
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from aws_auto.ml.cost import commands, schedule, usage_types
+from aws_auto.ml.cost import commands, commitments_advice, rightsizing_advice, schedule, usage_types
 from aws_auto.ml.cost.commitments_used import commitment_use, is_usage, last_moment, require
 from aws_auto.ml.cost.findings import Abstained, Money, Recommendation, Recommendations, Total
 from aws_auto.ml.cost.idle import CPU_MAX, idle
@@ -21,9 +21,11 @@ from aws_auto.ml.cost.schedule import LEAST_HISTORY
 from aws_auto.ml.cost.waste import waste
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from aws_auto.frame import MetricFrame
+    from aws_auto.ml.cost.commitments import Offer
     from aws_auto.ml.cost.findings import CommitmentUse, Running, Waste
 
 _LASTS = timedelta(days=30)
@@ -33,15 +35,22 @@ _UNUSED = 0.02
 
 
 def recommend(
-    bill: pl.DataFrame, *, now: datetime, metrics: MetricFrame | None = None, office: Office | None = None
+    bill: pl.DataFrame,
+    *,
+    now: datetime,
+    metrics: MetricFrame | None = None,
+    office: Office | None = None,
+    offers: Sequence[Offer] = (),
 ) -> Recommendations:
     """Recommendations from a bill alone, and better ones where metrics say what was busy.
 
     Args:
         bill: the rows of an `aws_auto.ml.cost.bill.Bill`.
         now: the present; nothing is said about resources from a bill that ended long before it without a note.
-        metrics: utilisation by resource, ids as on the bill; ``cpu_utilization_max`` is what is read.
+        metrics: utilisation by resource, ids as on the bill; ``cpu_utilization_max`` and ``memory_utilization_max``
+            are what is read.
         office: working hours.
+        offers: what could be committed to, at rates that the caller knows; without any no commitment is advised.
 
     Raises:
         SchemaError: a column of a bill is missing.
@@ -58,7 +67,7 @@ def recommend(
         return _nothing(f"the bill covers {days:.1f} days; nothing is recommended from less than {LEAST_HISTORY.days}")
     if not used["resource_id"].count():
         return _nothing("the bill names no resources (Cost Explorer does not): nothing can be said of one")
-    found = _Found(bill, until, metrics, office)
+    found = _Found(bill, until, metrics, office, offers)
     items = found.items()
     return Recommendations(
         items=items,
@@ -92,6 +101,7 @@ class _Found:
     until: datetime
     metrics: MetricFrame | None
     office: Office
+    offers: Sequence[Offer] = ()
 
     def __post_init__(self) -> None:
         self.abstained: list[Abstained] = []
@@ -106,7 +116,9 @@ class _Found:
             *self._taken(self._idle_by_metrics()),
             *self._taken(self._commitments()),
             *self._taken(self._schedules()),
+            *self._taken(self._smaller()),
         ]
+        ordered += self._taken(self._new_commitments(ordered))
         self._unknown(wasted)
         return tuple(ordered)
 
@@ -223,6 +235,18 @@ class _Found:
                 self.abstained.append(said)
             elif said is not None:
                 found.append(said)
+        return found
+
+    def _smaller(self) -> list[Recommendation]:
+        left = [one for one in self.things if one.resource_id not in self.taken]
+        found, silent = rightsizing_advice.proposals(left, self.bill, self.metrics, self._of)
+        self.abstained += silent
+        return found
+
+    def _new_commitments(self, earlier: list[Recommendation]) -> list[Recommendation]:
+        """On what is left on demand when all that is done."""
+        found, silent = commitments_advice.proposals(self.bill, self.offers, earlier, until=self.until)
+        self.abstained += silent
         return found
 
     def _of(self, thing: Running) -> Recommendation:
