@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shlex
+import socket
 import subprocess
 import sys
 import time
@@ -104,6 +105,7 @@ def test_the_example_of_feedback_runs_with_an_alarm_that_was_found(home):
 
 def test_the_examples_of_serve_and_truth_run_one_after_the_other(home):
     words = example("serve")
+    words[words.index("--port") + 1] = str(free_port())
     server = start(home, words, stderr=subprocess.PIPE)
     url = f"http://127.0.0.1:{words[words.index('--port') + 1]}"
     try:
@@ -127,6 +129,12 @@ def test_the_examples_of_serve_and_truth_run_one_after_the_other(home):
     code, _, err = run(home, example("truth"))
     assert code == 0, err
     assert "stored 1 observations" in err
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 def wait_for(url, process):
