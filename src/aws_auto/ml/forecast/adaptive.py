@@ -133,7 +133,10 @@ def mixed(members: Floats, weights: Floats, width: Floats, levels: Sequence[floa
 def played(
     trust: Trust, members: Floats, truth: Floats, scale: Floats, levels: Sequence[float], pooled: Floats
 ) -> tuple[Floats, Trust]:
-    """What would have been said at each origin knowing only the ones before, and what is known after the last.
+    """What would have been said at each origin knowing the ones before in full, and what is known after the last.
+
+    In full means that hours which were still to come at an origin count as known when they belong to the origin before:
+    good for where weights and widths start, too kind for judging. A judgement tells only origins that are over.
 
     Args:
         trust: before the first origin; its rows are the rows of the arrays.
