@@ -2,7 +2,8 @@
 
 Static facts (type, zone, purchase option, tags) come from what discovery saw, as of the row's own time; the family from
 the type; the region from the zone; the hourly cost from the price table where it was not measured. A fact or a rate
-that is not known stays null and is counted. Calendar columns are features and are made by `aws_auto.ml.features`.
+that is not known stays null and is counted. The calendar is added where a country is named, by the kernel that makes
+the features, so that both agree.
 """
 
 from __future__ import annotations
@@ -11,14 +12,16 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from aws_auto.frame import KEYS, RESOURCE, TIMESTAMP
+from aws_auto.frame import KEYS, RESOURCE, TIMESTAMP, MetricFrame
 from aws_auto.ml.cost import prices
+from aws_auto.ml.features.assemble import build
 from aws_auto.pipeline.stages.report import Finding, Level, Staged, StageReport, counted, listed, no_rejects
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 STAGE = "enrich"
+CALENDAR = ("is_weekend", "is_business_hour", "is_holiday")
 #: Says of each row where its ``hourly_cost`` comes from: one of the three values below, null where it is unknown.
 BASIS = "hourly_cost_basis"
 MEASURED = "measured"
@@ -36,6 +39,8 @@ def enrich(
     *,
     resources: pl.DataFrame | None = None,
     price: Callable[[str, str | None], prices.Price | None] = prices.lookup,
+    country: str | None = None,
+    tz: str = "UTC",
 ) -> Staged:
     """The rows with static facts, ``instance_family``, ``region`` and ``hourly_cost`` filled in where they are known.
 
@@ -43,6 +48,11 @@ def enrich(
         rows: unique on ``resource_id`` and ``timestamp``. A value that is there is never replaced.
         resources: facts over time: ``resource_id, timestamp`` and text columns; None when there are none.
         price: the price list.
+        country: adds ``is_weekend``, ``is_business_hour`` and ``is_holiday`` of that country; None adds no calendar.
+        tz: the time zone of the calendar.
+
+    Raises:
+        UsageError: no such country or time zone.
     """
     findings: list[Finding] = []
     out = rows
@@ -53,8 +63,16 @@ def enrich(
     out, said = _with_cost(out, price)
     findings.extend(said)
     findings.extend(_tags(out))
+    if country is not None:
+        out = _with_calendar(out, country=country, tz=tz)
     report = StageReport(stage=STAGE, rows_in=len(rows), rows_out=len(out), findings=tuple(findings))
     return Staged(out, no_rejects(), report)
+
+
+def _with_calendar(rows: pl.DataFrame, *, country: str, tz: str) -> pl.DataFrame:
+    """The three columns as booleans, so that no row counts them as metrics."""
+    days = build(MetricFrame(rows), tz=tz, country=country, groups=("time",))
+    return rows.hstack(days.select(pl.col(CALENDAR).cast(pl.Boolean)).get_columns())
 
 
 def _with_facts(rows: pl.DataFrame, resources: pl.DataFrame) -> tuple[pl.DataFrame, list[Finding]]:

@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 import polars as pl
 import pytest
 
+from aws_auto.frame import MetricFrame
 from aws_auto.ml.cost.prices import Price
 from aws_auto.pipeline.stages.enrich import ASSUMED, BASIS, LIST_PRICE, MEASURED, enrich
 
@@ -139,3 +140,20 @@ def test_without_any_fact_nothing_is_added():
     out, _, report = enrich(rows())
     assert out.equals(rows())
     assert report.findings == ()
+
+
+def test_the_calendar_of_a_named_country_and_zone_is_added_as_statics():
+    times = [datetime(2026, 10, 3, 10, tzinfo=UTC), datetime(2026, 10, 5, 8, tzinfo=UTC)]  # a Saturday and holiday
+    given = pl.DataFrame({"resource_id": "i-1", "timestamp": times, "cpu_utilization": [1.0, 2.0]}).with_columns(
+        pl.col("timestamp").dt.cast_time_unit("us")
+    )
+    out = enrich(given, country="DE", tz="Europe/Berlin").rows
+    assert out.select("is_weekend", "is_business_hour", "is_holiday").rows() == [
+        (True, False, True),
+        (False, True, False),
+    ]
+    assert [m.name for m in MetricFrame.of(out).metrics] == ["cpu_utilization"]
+
+
+def test_without_a_country_there_is_no_calendar():
+    assert "is_holiday" not in enrich(m5()).rows.columns
