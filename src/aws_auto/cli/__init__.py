@@ -37,8 +37,11 @@ def main(argv: list[str] | None = None) -> None:
     args = [a for a in args if a != "--debug"]
     try:
         _run(args)
-    except KeyboardInterrupt:
-        sys.exit(EXIT_INTERRUPTED)
+    except (KeyboardInterrupt, SystemExit) as stopped:  # typer turns Ctrl-C inside a command into an exit of 130
+        if isinstance(stopped, KeyboardInterrupt) or stopped.code == EXIT_INTERRUPTED:
+            typer.echo("interrupted: what was stored stays; run the same line again to go on", err=True)
+            sys.exit(EXIT_INTERRUPTED)
+        raise
     except AwsAutoError as error:
         if debug:
             raise

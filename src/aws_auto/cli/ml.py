@@ -291,7 +291,7 @@ def serve(
     """
     from aws_auto.pipeline.serve import app as server
 
-    ws = _open(workspace, "local")
+    ws = _open(workspace)
     server.run(ws, tuple(model or ()), host=host, port=port, tell=render.talk)
 
 
@@ -393,7 +393,7 @@ def feedback(
     from aws_auto.cli import detecting
     from aws_auto.pipeline import detect as use_case
 
-    ws = _open(workspace, "local")
+    ws = _open(workspace)
     said = use_case.Verdict(verdict.value)
     use_case.feedback(ws, anomaly_id, said, until=detecting.day(until) if until else None, note=note)
     render.talk(f"{anomaly_id}: {verdict.value}; next: aws-auto ml train-models --models anomaly-detector")
@@ -443,7 +443,7 @@ def truth(
     from aws_auto.frame import read_table
     from aws_auto.pipeline.serve.capture import ingest_truth
 
-    ws = _open(workspace, "local")
+    ws = _open(workspace)
     stored = ingest_truth(ws, read_table(file))
     if as_json:
         render.emit(stored)
@@ -452,12 +452,13 @@ def truth(
         render.talk(f"stored {stored.stored} observations{lost}; next: aws-auto ml monitor")
 
 
-def _open(root: Path | None, target: str) -> Workspace:
+def _open(root: Path | None, target: str | None = None) -> Workspace:
+    """The workspace, once it was said which target is meant and why; None where only the local one makes sense."""
     import os
 
     from aws_auto.pipeline.workspace import choose_target, open_workspace
 
-    name, why = choose_target(target, os.environ)
+    name, why = choose_target(target, os.environ) if target else ("local", "this command works on the workspace")
     render.talk(f"target: {name} ({why})")
     return open_workspace(root, target=name)
 

@@ -92,7 +92,7 @@ def read(content: str | bytes, file: str) -> Marked:
     node = _compose(text, marked) if text is not None else None
     if node is None:
         if not marked.problems:
-            marked.complain((), "the file is empty; start from a template in templates/pipelines")
+            marked.complain((), "the file is empty; start from one that aws-auto ml template prints")
         return marked
     if not isinstance(node, yaml.MappingNode) or not node.value:
         marked.complain(

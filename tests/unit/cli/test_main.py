@@ -57,9 +57,10 @@ def test_debug_shows_the_traceback_of_an_error_instead(capsys):
         run(capsys, DataError("x"), "--debug")
 
 
-def test_an_interrupt_is_130(capsys):
-    code, _ = run(capsys, KeyboardInterrupt())
+def test_an_interrupt_is_130_and_says_how_to_go_on(capsys):
+    code, seen = run(capsys, KeyboardInterrupt())
     assert code == 130
+    assert "interrupted: what was stored stays; run the same line again" in seen.err
 
 
 def test_a_wrong_flag_is_2(capsys):

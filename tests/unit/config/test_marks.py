@@ -79,8 +79,11 @@ def test_a_trap_of_yaml_is_said_with_what_yaml_reads_and_what_to_write(text, sen
         ("a: &x {b: 1}\nc:\n  <<: *x", "t.yaml:3:3: c: merge keys (<<) are not read; use an alias for the whole value"),
         ("a: !!python/name:os.system x", "t.yaml:1:4: document: tags (!) are not used in this file; remove it"),
         ("a:\n\t- b", "t.yaml:2:1: document: a tab stands where YAML wants spaces; indent with spaces"),
-        ("", "t.yaml:1:1: document: the file is empty; start from a template in templates/pipelines"),
-        ("# only a comment\n", "t.yaml:1:1: document: the file is empty; start from a template in templates/pipelines"),
+        ("", "t.yaml:1:1: document: the file is empty; start from one that aws-auto ml template prints"),
+        (
+            "# only a comment\n",
+            "t.yaml:1:1: document: the file is empty; start from one that aws-auto ml template prints",
+        ),
         ("- b", "t.yaml:1:1: document: the top level is not a mapping of keys to values, such as model_monitoring:"),
         ("a: 1\n---\nb: 2", "t.yaml:2:1: document: a second document begins here (---); put it into a file of its own"),
         ("\ufeffa: 1", "t.yaml:1:1: document: the file starts with a byte order mark; save it as UTF-8 without BOM"),
