@@ -49,14 +49,14 @@ class Failed:
 
 def train(
     ws: Workspace,
-    names: Iterable[str],
+    wanted: Iterable[str | Recipe],
     frame: MetricFrame,
     *,
     seed: int = 0,
     simulated: bool = False,
     progress: Progress = silent,
 ) -> list[Trained | Failed]:
-    """Train the recipes of these names (or ``--ai-features`` words), one after the other.
+    """Train these recipes, one after the other: names, ``--ai-features`` words, or recipes with settings of their own.
 
     What people said about earlier alarms goes into the training. A recipe that cannot be trained loses none of the
     others: its error stands in its place.
@@ -64,10 +64,11 @@ def train(
     Raises:
         ModelNotFound: there is no recipe of that name; nothing was trained.
     """
-    recipes = list(dict.fromkeys(catalog.get(name) for name in names))
+    recipes = {r.name: r for r in (catalog.get(w) if isinstance(w, str) else w for w in wanted)}
     labels = verdicts(ws)
     return [
-        _one(ws, recipe, frame, seed=seed, simulated=simulated, labels=labels, progress=progress) for recipe in recipes
+        _one(ws, recipe, frame, seed=seed, simulated=simulated, labels=labels, progress=progress)
+        for recipe in recipes.values()
     ]
 
 
