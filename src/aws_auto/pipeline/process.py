@@ -8,6 +8,7 @@ is met.
 from __future__ import annotations
 
 import dataclasses
+import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
 #: What makes two entries of the quarantine the same one.
 QUARANTINE_KEYS = (RESOURCE, TIMESTAMP, "column", "reason", "value")
+
+#: The deployed resource that holds the limits of ``data_pipeline.monitoring.data_quality``.
+CHECKS = "checks/data-quality"
 
 #: Stands in the quarantine for a row whose own time is unknown, so that meeting it again changes nothing.
 NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
@@ -77,7 +81,7 @@ def process(
     Args:
         ws: where the data lies.
         window: which part of it; None means all.
-        rules: thresholds; default those of the specification.
+        rules: thresholds; default those that are deployed, else those of the specification.
         period: aggregate to this period; None keeps each resource's own.
 
     Raises:
@@ -91,13 +95,24 @@ def process(
         raise NotEnoughData(
             "the lake holds no metrics and no bill" + (f" between {window.start} and {window.end}" if window else "")
         )
-    now, rules = ws.clock.now(), rules or Rules()
+    now, rules = ws.clock.now(), rules or deployed_rules(ws)
     cleaned = clean(rows, now=now, rules=rules)
     # First of all: whatever a later stage refuses, what was rejected is not lost.
     _quarantine(ws, cleaned.rejected)
     resources = ws.lake.scan("resources").collect()
     fresh_at = min(now, window.end) if window else now
     return _after_clean(cleaned, now=now, rules=rules, resources=resources, period=period, fresh_at=fresh_at)
+
+
+def deployed_rules(ws: Workspace) -> Rules:
+    """The thresholds that ``deploy-pipeline`` put on this machine; without any those of the specification."""
+    checks = ws.target.observe().get(CHECKS)
+    if checks is None:
+        return Rules()
+    from aws_auto.config.data import DataQuality
+
+    limits = {name: checks.properties[name] for name in DataQuality.model_fields if name in checks.properties}
+    return Rules.of(DataQuality.model_validate_json(json.dumps(limits)))
 
 
 def hourly_costs(bill: pl.DataFrame) -> pl.DataFrame:

@@ -12,6 +12,8 @@ from aws_auto.errors import DataError, NotEnoughData, SchemaError
 from aws_auto.frame import MetricFrame
 from aws_auto.pipeline.local.lake import LocalLake
 from aws_auto.pipeline.local.state import State
+from aws_auto.pipeline.local.target import LocalTarget
+from aws_auto.pipeline.plan import Create, Resource
 from aws_auto.pipeline.ports import Batch, Window
 from aws_auto.pipeline.process import hourly_costs, process, run_stages
 from aws_auto.pipeline.stages.report import Level
@@ -32,8 +34,9 @@ def day(resource="i-1", **columns):
 @pytest.fixture
 def ws(tmp_path):
     clock = SimpleNamespace(now=lambda: NOW)
-    lake = LocalLake(tmp_path / "lake", State(tmp_path / "state.db"), clock)
-    return SimpleNamespace(lake=lake, clock=clock)
+    state = State(tmp_path / "state.db")
+    lake = LocalLake(tmp_path / "lake", state, clock)
+    return SimpleNamespace(lake=lake, clock=clock, target=LocalTarget(state, clock))
 
 
 def fill(ws, rows, dataset="metrics"):
@@ -60,6 +63,15 @@ def test_only_the_window_is_processed_and_freshness_is_measured_at_its_end(ws):
     done = process(ws, Window(START, START + 12 * HOUR))
     assert len(done.frame) == 12
     assert done.report("validate").finding("freshness").observed == 0.0
+
+
+def test_the_limits_that_are_deployed_are_the_ones_that_are_checked(ws):
+    fill(ws, day(request_count=[None, None, *[10.0] * 22]))
+    assert process(ws).report("validate").finding("completeness").threshold == 0.95
+    limits = {"completeness_threshold": 0.8, "freshness_threshold": "2h", "schema_validation": True}
+    ws.target.apply(Create(Resource(kind="checks", name="data-quality", properties=limits, monthly_usd=0.0)))
+    assert process(ws).report("validate").finding("completeness").threshold == 0.8
+    assert process(ws, rules=Rules(completeness=0.5)).report("validate").finding("completeness").threshold == 0.5
 
 
 def test_rejected_values_go_to_the_quarantine_once_however_often_they_are_met(ws):
