@@ -84,11 +84,19 @@ class ResourceDetector:
     def ratio(self, grid: ResourceGrid) -> tuple[Floats, Ints, Judged]:
         """Largest deviation in units of the quiet one by column, the row of its metric, and the detail."""
         judged = self.scorer.judge(grid)
-        relative = judged.deviation(grid.values) / self.quiet[:, None]
+        return *self._worst(judged, grid.values), judged
+
+    def follow(self, grid: ResourceGrid, memory: bytes | None) -> tuple[tuple[Floats, Ints, Judged], bytes]:
+        """`ratio` of only what is new, see `aws_auto.ml.anomaly.scorers.Scorer.follow`."""
+        judged, memory = self.scorer.follow(grid, memory)
+        return (*self._worst(judged, grid.values), judged), memory
+
+    def _worst(self, judged: Judged, values: Floats) -> tuple[Floats, Ints]:
+        relative = judged.deviation(values) / self.quiet[:, None]
         if not relative.size:
-            return np.zeros(grid.values.shape[1]), np.zeros(grid.values.shape[1], dtype=np.int64), judged
+            return np.zeros(values.shape[1]), np.zeros(values.shape[1], dtype=np.int64)
         place = np.where(np.isfinite(judged.expected), relative, -1.0).argmax(axis=0)
-        return relative[place, np.arange(relative.shape[1])], place, judged
+        return relative[place, np.arange(relative.shape[1])], place
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON; what is too large for it is the scorer's ``content``."""

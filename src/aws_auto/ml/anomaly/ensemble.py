@@ -10,12 +10,11 @@ has seen it, or anything later.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from aws_auto.ml.anomaly.detect import Detector
+from aws_auto.ml.anomaly.detect import Detector, pack
 from aws_auto.ml.anomaly.robust import Judged
 
 if TYPE_CHECKING:
@@ -50,28 +49,33 @@ class Ensemble:
 
     def judge(self, grid: ResourceGrid) -> Judged:
         """The detectors' score as surprise, and half their band as scale."""
-        return self._advance(grid)[0]
+        return self.advance(grid)[0]
 
     def learn(self, grid: ResourceGrid) -> tuple[Judged, Ensemble]:
         """Judge, and keep what the columns after ``until`` teach.
 
         A metric that had too few points before to be judged is fitted on all of them.
         """
-        judged, late = self._advance(grid)
+        judged, late = self.advance(grid)
         with _one_thread():
             late = tuple(
                 one if one.ready else Detector.fit(grid.times, row) for one, row in zip(late, grid.values, strict=True)
             )
         return judged, replace(self, late=late, until=max(self.until, grid.end))
 
+    def follow(self, grid: ResourceGrid, memory: bytes | None) -> tuple[Judged, bytes]:
+        """See `aws_auto.ml.anomaly.scorers.Scorer.follow`; the memory is the detectors as they stand."""
+        ahead = self.late if memory is None else _unpacked(memory)
+        judged, ahead = replace(self, early=ahead, late=ahead, since=self.until).advance(grid)
+        return judged, pack.join(one.to_bytes() for one in ahead)
+
     def to_json(self) -> dict[str, Any]:
         """Plain JSON; the detectors themselves are in `content`."""
-        sizes = [len(one.to_bytes()) for one in (*self.early, *self.late)]
-        return {"kind": self.kind, "since": self.since, "until": self.until, "sizes": sizes}
+        return {"kind": self.kind, "since": self.since, "until": self.until}
 
     def content(self) -> bytes:
         """The detectors, one after the other."""
-        return b"".join(one.to_bytes() for one in (*self.early, *self.late))
+        return pack.join(one.to_bytes() for one in (*self.early, *self.late))
 
     @classmethod
     def restored(cls, said: Mapping[str, Any], content: bytes) -> Ensemble:
@@ -79,16 +83,13 @@ class Ensemble:
 
         Raises:
             ArtifactError: a detector is damaged.
-            ValueError: the sizes do not belong to the content.
         """
-        ends = list(accumulate((int(size) for size in said["sizes"]), initial=0))
-        if ends[-1] != len(content) or len(ends) % 2 == 0:
-            raise ValueError("the detectors have other sizes than listed")
-        every = [Detector.from_bytes(content[a:b]) for a, b in pairwise(ends)]
+        every = _unpacked(content)
         half = len(every) // 2
-        return cls(tuple(every[:half]), tuple(every[half:]), int(said["since"]), int(said["until"]))
+        return cls(every[:half], every[half:], int(said["since"]), int(said["until"]))
 
-    def _advance(self, grid: ResourceGrid) -> tuple[Judged, tuple[Detector, ...]]:
+    def advance(self, grid: ResourceGrid) -> tuple[Judged, tuple[Detector, ...]]:
+        """What `judge` says, and the late detectors after the grid."""
         times = grid.times
         inside, after = (times >= self.since) & (times < self.until), times >= self.until
         expected, scale, surprise = (np.full(grid.values.shape, np.nan) for _ in range(3))
@@ -103,6 +104,10 @@ class Ensemble:
                     surprise[m, part] = scores.score
                 late.append(ahead)
         return Judged(expected, scale, surprise), tuple(late)
+
+
+def _unpacked(content: bytes) -> tuple[Detector, ...]:
+    return tuple(Detector.from_bytes(one) for one in pack.split(content))
 
 
 def _one_thread() -> Any:  # noqa: ANN401 - threadpoolctl has no types

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 
+from aws_auto.ml.anomaly.detect import pack
 from aws_auto.ml.anomaly.grid import DAY
 from aws_auto.ml.anomaly.robust import MAD, Judged, floors, mads, medians, plain
 
@@ -20,6 +21,13 @@ if TYPE_CHECKING:
 
 ROLLING_Z = "rolling mean and deviation"
 ROLLING_MAD = "rolling median and MAD"
+
+
+@dataclass
+class Recent:
+    """The newest columns, as a rolling rule remembers them."""
+
+    values: Floats
 
 
 @dataclass(frozen=True)
@@ -54,6 +62,16 @@ class Rolling:
         """Judge, then fit anew."""
         return self.judge(grid), Rolling.fit(self.kind, grid)
 
+    def follow(self, grid: ResourceGrid, memory: bytes | None) -> tuple[Judged, bytes]:
+        """See `aws_auto.ml.anomaly.scorers.Scorer.follow`; the memory is the last days, as the windows need them."""
+        reach = 2 * grid.points(DAY, 12) + 1
+        whole = grid if memory is None else _after(memory, grid, reach)
+        judged = self.judge(whole)
+        asked = slice((grid.first - whole.first) // grid.period, (grid.end - whole.first) // grid.period)
+        kept = Recent(whole.values[:, -reach:])
+        first = whole.end - kept.values.shape[1] * grid.period
+        return Judged(judged.expected[:, asked], judged.scale[:, asked]), pack.dump({"first": first}, kept)
+
     def to_json(self) -> dict[str, Any]:
         """Plain JSON."""
         return {"kind": self.kind, "floor": plain(self.floor)}
@@ -85,6 +103,10 @@ class Static:
         """Judge, then fit anew."""
         return self.judge(grid), Static.fit(grid)
 
+    def follow(self, grid: ResourceGrid, memory: bytes | None) -> tuple[Judged, bytes]:  # noqa: ARG002 - remembers nothing
+        """See `aws_auto.ml.anomaly.scorers.Scorer.follow`; nothing is remembered."""
+        return self.judge(grid), b""
+
     def to_json(self) -> dict[str, Any]:
         """Plain JSON."""
         return {"kind": self.kind, "centre": plain(self.centre), "spread": plain(self.spread)}
@@ -92,6 +114,23 @@ class Static:
     def content(self) -> bytes:
         """Nothing: the JSON holds it all."""
         return b""
+
+
+def _after(memory: bytes, grid: ResourceGrid, reach: int) -> ResourceGrid:
+    """The remembered columns followed by the grid's; a value that comes late fills its own column."""
+    settings, values = pack.load(memory)
+    old = Recent(np.zeros(0))
+    pack.restore(old, values)
+    first, period = int(settings["first"]), grid.period
+    end = first + old.values.shape[1] * period
+    if end + reach * period <= grid.first or grid.end <= first:
+        return grid
+    start = min(first, grid.first)
+    whole = np.full((len(grid.metrics), (max(end, grid.end) - start) // period), np.nan)
+    whole[:, (first - start) // period : (end - start) // period] = old.values
+    mine = whole[:, (grid.first - start) // period : (grid.end - start) // period]
+    np.copyto(mine, grid.values, where=np.isfinite(grid.values))
+    return replace(grid, first=start, values=whole)
 
 
 RULES = (ROLLING_Z, ROLLING_MAD, Static.kind)

@@ -35,6 +35,21 @@ class Scorer(Protocol):
         """What `judge` says, and the scorer that has learned from the grid, which starts where the fitted one did."""
         ...
 
+    def follow(self, grid: ResourceGrid, memory: bytes | None) -> tuple[Judged, bytes]:
+        """Judge only what is new, from a memory instead of from the rows before.
+
+        Args:
+            grid: columns since the last call; older ones again are allowed and stay unjudged.
+            memory: of the last call, None to go on from the end of training.
+
+        Returns:
+            What `judge` says when it is given all rows since training at once, and the memory for the next call.
+
+        Raises:
+            ArtifactError: the memory is damaged.
+        """
+        ...
+
     def to_json(self) -> dict[str, Any]:
         """Plain JSON that `scorer_of` reads."""
         ...

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -17,6 +19,7 @@ from aws_auto.ml.anomaly.ensemble import Ensemble
 from aws_auto.ml.anomaly.grid import grid_of, grids
 from aws_auto.ml.anomaly.labels import by_resource
 from aws_auto.ml.anomaly.rules import RULES
+from aws_auto.ml.anomaly.stream import Memory
 from aws_auto.ml.evaluation.backtest import split
 from aws_auto.ml.recipes import anomaly_trial, recipe
 from aws_auto.ml.recipes.panel import unique
@@ -31,16 +34,19 @@ if TYPE_CHECKING:
     from aws_auto.frame import MetricFrame
     from aws_auto.ml.anomaly.grid import ResourceGrid
     from aws_auto.ml.anomaly.labels import Labels
+    from aws_auto.ml.anomaly.robust import Judged
     from aws_auto.protocols import Predictor
     from aws_auto.results import Quality
 
     Floats = NDArray[np.float64]
+    Ints = NDArray[np.int64]
 
 #: At most one alarm episode per resource and week.
 BUDGET = 1.0
 LEAST_DAYS = 8
 #: A score of one half is the threshold; see `AnomalyPredictor`.
 THRESHOLD = 0.5
+LATE = "this row came after a newer one of its resource was judged"
 UNJUDGED = "the model has learned from this row, or too little came before it"
 
 
@@ -70,6 +76,65 @@ class AnomalyPredictor:
         Raises:
             SchemaError: the rows hold none of the metrics.
         """
+        self._check(rows)
+        parts = [self._judged(part, self.detector.resources.get(part[RESOURCE][0])) for part in _resources(rows)]
+        return self._in_order(rows, parts)
+
+    def stream(self, states: Mapping[str, bytes], rows: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, bytes]]:
+        """Judge only what is new, for a detection that comes back every few minutes.
+
+        The answers are those of `predict` on all rows since training at once, at the cost of the new rows alone. A row
+        that comes after a newer one of its resource was judged, or comes again, may have no score (``note`` says so).
+
+        Args:
+            states: what the last call gave, by resource; empty at first. States of another model are not used: its
+                resources go on from the end of training, so give rows from `reached` on.
+            rows: since the last call.
+
+        Returns:
+            Answers as of `predict`, and the states for the next call (tens of kilobytes each).
+
+        Raises:
+            SchemaError: the rows hold none of the metrics.
+            ArtifactError: a state is damaged.
+        """
+        self._check(rows)
+        after, parts = self._memories(states), []
+        for part in _resources(rows):
+            name = part[RESOURCE][0]
+            one, old = self.detector.resources.get(name), after.get(name)
+            if one is None or not one.metrics:
+                parts.append(self._judged(part, None))
+                continue
+            grid = grid_of(part, one.metrics, one.period)
+            found, content = one.follow(grid, old.content if old else None)
+            parts.append(self._table(part, grid, one, found, late=old.until if old else None))
+            until = max(grid.end, old.until if old else 0)
+            after[name] = Memory(model=self._name(name), until=until, content=content)
+        return self._in_order(rows, parts), {name: memory.to_bytes() for name, memory in after.items()}
+
+    def reached(self, states: Mapping[str, bytes]) -> dict[str, datetime]:
+        """Until when each resource of the model was judged: the end of training without a state of this model.
+
+        Raises:
+            ArtifactError: a state is damaged.
+        """
+        known = self._memories(states)
+        return {
+            name: datetime.fromtimestamp(known[name].until, UTC) if name in known else self.trained_until
+            for name in self.detector.resources
+        }
+
+    def _memories(self, states: Mapping[str, bytes]) -> dict[str, Memory]:
+        every = {name: Memory.of(said) for name, said in states.items() if name in self.detector.resources}
+        return {name: memory for name, memory in every.items() if memory.model == self._name(name)}
+
+    def _name(self, resource: str) -> str:
+        """Of what the model learned of a resource; two trainings on other data give other names."""
+        said = [self.trained_until.isoformat(), self.detector.threshold, self.detector.resources[resource].to_json()]
+        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
+
+    def _check(self, rows: pl.DataFrame) -> None:
         known = [f.name for f in self.schema if f.kind == "number"]
         if not set(known) & set(rows.columns) or not {RESOURCE, TIMESTAMP} <= set(rows.columns):
             raise SchemaError(
@@ -77,10 +142,8 @@ class AnomalyPredictor:
                 where=self.recipe,
                 hint=f"there is {', '.join(rows.columns)}",
             )
-        parts = [
-            self._judged(part, self.detector.resources.get(part[RESOURCE][0]))
-            for part in unique(rows).partition_by(RESOURCE, maintain_order=True)
-        ]
+
+    def _in_order(self, rows: pl.DataFrame, parts: list[pl.DataFrame]) -> pl.DataFrame:
         answers = pl.concat(parts) if parts else self._judged(rows, None)
         return rows.select(RESOURCE, TIMESTAMP).join(
             answers, on=[RESOURCE, TIMESTAMP], how="left", maintain_order="left"
@@ -131,7 +194,20 @@ class AnomalyPredictor:
         if one is None or part.is_empty() or not one.metrics:
             return keys.with_columns(**_unknown()).with_columns(note=pl.lit("this resource was not there in training"))
         grid = grid_of(part, one.metrics, one.period)
-        ratio, place, judged = one.ratio(grid)
+        return self._table(part, grid, one, one.ratio(grid), late=None)
+
+    def _table(
+        self,
+        part: pl.DataFrame,
+        grid: ResourceGrid,
+        one: ResourceDetector,
+        found: tuple[Floats, Ints, Judged],
+        *,
+        late: int | None,
+    ) -> pl.DataFrame:
+        """Answers to the rows of one resource; those before ``late`` without a score came too late for one."""
+        keys = part.select(RESOURCE, TIMESTAMP)
+        ratio, place, judged = found
         at = np.maximum(grid.column, 0)
         metric = place[at]
         width = judged.width(grid.values, self.detector.threshold * one.quiet)[metric, at]
@@ -151,7 +227,8 @@ class AnomalyPredictor:
             high=pl.Series(expected + width).fill_nan(None),
             note=pl.lit(None, dtype=pl.String),
         )
-        why = np.where(valued, UNJUDGED, "no metric has a value here")
+        passed = grid.times[at] < (late or 0)
+        why = np.where(valued, np.where(passed, LATE, UNJUDGED), "no metric has a value here")
         silent_rows = keys.with_columns(**_unknown()).with_columns(note=pl.Series(why.tolist(), dtype=pl.String))
         return pl.concat([judged_rows.filter(pl.Series(seen)), silent_rows.filter(pl.Series(~seen))])
 
@@ -279,6 +356,10 @@ def _borders(frame: MetricFrame) -> tuple[int, int]:
 def _schema(frame: MetricFrame, metrics: tuple[str, ...]) -> tuple[Field, ...]:
     """Any one metric suffices, so none is required by itself."""
     return recipe.schema(frame.data, required=[], optional=metrics)
+
+
+def _resources(rows: pl.DataFrame) -> list[pl.DataFrame]:
+    return unique(rows).partition_by(RESOURCE, maintain_order=True)
 
 
 def _unknown() -> dict[str, pl.Expr]:

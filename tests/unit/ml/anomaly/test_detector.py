@@ -67,8 +67,9 @@ def test_an_unknown_kind_of_scorer_is_refused():
 
 def test_detectors_of_other_sizes_than_listed_are_refused():
     scorer = fit_scorer(Ensemble.kind, grid())
-    with pytest.raises(ValueError, match="other sizes"):
-        scorer_of(scorer.to_json(), scorer.content()[:-1])
+    for damaged in (b"", scorer.content()[:9], scorer.content()[:-1]):
+        with pytest.raises(ArtifactError, match="no anomaly detector"):
+            scorer_of(scorer.to_json(), damaged)
 
 
 def test_a_damaged_detector_is_refused():

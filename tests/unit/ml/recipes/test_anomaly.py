@@ -13,8 +13,9 @@ from aws_auto.ml import files
 from aws_auto.ml.anomaly.detector import FleetDetector
 from aws_auto.ml.anomaly.ensemble import Ensemble
 from aws_auto.ml.anomaly.grid import grids
+from aws_auto.ml.anomaly.rules import ROLLING_MAD
 from aws_auto.ml.recipes import catalog
-from aws_auto.ml.recipes.anomaly import UNJUDGED, AnomalyPredictor
+from aws_auto.ml.recipes.anomaly import LATE, UNJUDGED, AnomalyPredictor
 from aws_auto.results import Field
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
@@ -67,6 +68,20 @@ def model():
         budget=1.0,
         trained_until=END,
     ).files()
+
+
+@pytest.fixture(scope="module")
+def rule():
+    """A predictor whose detector is the rolling median."""
+    metrics = ("cpu_utilization", "latency")
+    border = int((START + timedelta(days=9)).timestamp())
+    return AnomalyPredictor(
+        recipe="anomaly-detector",
+        schema=tuple(Field(name=name, kind="number") for name in metrics),
+        detector=FleetDetector.fit(ROLLING_MAD, grids(rows(), metrics), until=border, budget=1.0),
+        budget=1.0,
+        trained_until=END,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -138,3 +153,63 @@ def test_a_model_of_an_older_kind_is_refused_with_the_next_step(model):
     with pytest.raises(ArtifactError, match="profile and autoregression") as caught:
         catalog.get("anomaly-detector").load(files.bundle("anomaly-detector", body, {}))
     assert "train-models" in caught.value.hint
+
+
+def streamed(predictor, table, *, hours):
+    """Answers of a detection that comes back every few hours, and the states it leaves."""
+    states, parts, at = {}, [], END
+    while at < table["timestamp"].max():
+        new = table.filter(pl.col("timestamp").is_between(at, at + timedelta(hours=hours), closed="left"))
+        answers, states = predictor.stream(states, new)
+        parts.append(answers)
+        at += timedelta(hours=hours)
+    return pl.concat(parts).sort("resource_id", "timestamp"), states
+
+
+@pytest.mark.parametrize("kind", ["predictor", "rule"])
+def test_a_stream_gives_the_answers_of_one_batch(kind, request):
+    asked = request.getfixturevalue(kind)
+    table = with_spike(rows(days=23), END + timedelta(days=1)).filter(pl.col("timestamp") >= END)
+    holes = table.filter(~pl.col("timestamp").is_between(END + timedelta(hours=30), END + timedelta(hours=41)))
+    whole = asked.predict(holes).sort("resource_id", "timestamp")
+    parts, _ = streamed(asked, holes, hours=5)
+    assert parts.select("is_anomaly", "metric", "note").equals(whole.select("is_anomaly", "metric", "note"))
+    assert whole["is_anomaly"].any()
+    for column in ("score", "expected", "low", "high"):
+        np.testing.assert_allclose(parts[column].to_numpy(), whole[column].to_numpy(), rtol=1e-6, err_msg=column)
+
+
+def test_a_stream_says_how_far_it_has_come_and_answers_late_rows_with_a_reason(predictor):
+    table = rows(days=21).filter(pl.col("timestamp") >= END)
+    assert set(predictor.reached({}).values()) == {END}
+    _, states = predictor.stream({}, table)
+    assert set(predictor.reached(states).values()) == {END + timedelta(days=1)}
+    again, same = predictor.stream(states, table.head(10))
+    assert set(again["note"]) == {LATE}
+    assert predictor.reached(same) == predictor.reached(states)
+
+
+def test_a_stream_of_another_model_starts_at_the_end_of_training(predictor, rule):
+    table = rows(days=21).filter(pl.col("timestamp") >= END)
+    _, foreign = rule.stream({}, table)
+    assert set(predictor.reached(foreign).values()) == {END}
+    answers, _ = predictor.stream(foreign, table)
+    assert answers.equals(predictor.predict(table))
+
+
+def test_a_damaged_state_is_refused_with_the_next_step(predictor):
+    table = rows(days=21).filter(pl.col("timestamp") >= END)
+    _, states = predictor.stream({}, table)
+    for damaged in (b"", b"xxxxxxxx", states["r1"][:-3]):
+        with pytest.raises(ArtifactError) as caught:
+            predictor.stream({"r1": damaged}, table)
+        assert caught.value.hint
+
+
+def test_a_stream_keeps_the_state_of_a_silent_resource_and_forgets_strangers(predictor):
+    table = rows(days=21).filter(pl.col("timestamp") >= END)
+    _, states = predictor.stream({}, table)
+    stranger = table.with_columns(resource_id=pl.lit("new"))
+    answers, after = predictor.stream({**states, "gone": b"x"}, stranger)
+    assert after == states
+    assert set(answers["note"]) == {"this resource was not there in training"}

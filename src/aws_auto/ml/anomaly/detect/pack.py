@@ -1,4 +1,4 @@
-"""Nested dataclasses of numbers and arrays as bytes and back, without pickle."""
+"""Nested dataclasses of numbers and arrays as bytes and back, without pickle; and several such as one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import contextlib
 import dataclasses
 import io
 import json
+import struct
 import zipfile
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +16,7 @@ import numpy as np
 from aws_auto.errors import ArtifactError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 FORMAT = "aws-auto anomaly detector 1"
 
@@ -54,9 +56,7 @@ def load(content: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
             head = json.loads(bytes(file["head"]))
             values = {name: file[name] for name in file.files if name != "head"}
     except (ValueError, KeyError, EOFError, OSError, zipfile.BadZipFile) as error:
-        raise ArtifactError(
-            "these bytes are no anomaly detector", where="detector", hint="train it again: aws-auto ml train-models"
-        ) from error
+        raise _damaged() from error
     if not isinstance(head, dict) or head.get("format") != FORMAT:
         raise ArtifactError(
             f"this detector was written as {head.get('format') if isinstance(head, dict) else None!r}, not {FORMAT!r}",
@@ -81,3 +81,32 @@ def restore(state: object, values: Mapping[str, Any]) -> None:
             owner = getattr(owner, parent)
         with contextlib.suppress(dataclasses.FrozenInstanceError):  # settings hold those already
             setattr(owner, name, values[path])
+
+
+def join(parts: Iterable[bytes]) -> bytes:
+    """Several byte strings as one: how many, how long each is, and then themselves."""
+    every = list(parts)
+    return b"".join([struct.pack(f"<{len(every) + 1}I", len(every), *map(len, every)), *every])
+
+
+def split(content: bytes) -> list[bytes]:
+    """The inverse of `join`.
+
+    Raises:
+        ArtifactError: something is missing or left over.
+    """
+    try:
+        count = struct.unpack_from("<I", content)[0]
+        sizes = struct.unpack_from(f"<{count}I", content, 4)
+    except struct.error as error:
+        raise _damaged() from error
+    ends = list(accumulate(sizes, initial=4 + 4 * count))
+    if ends[-1] != len(content):
+        raise _damaged()
+    return [content[a:b] for a, b in pairwise(ends)]
+
+
+def _damaged() -> ArtifactError:
+    return ArtifactError(
+        "these bytes are no anomaly detector", where="detector", hint="train it again: aws-auto ml train-models"
+    )
