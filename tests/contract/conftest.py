@@ -10,6 +10,7 @@ import pytest
 from aws_auto.pipeline.local.artifacts import Artifacts
 from aws_auto.pipeline.local.journal import LocalJournal
 from aws_auto.pipeline.local.lake import LocalLake
+from aws_auto.pipeline.local.ledger import LocalLedger
 from aws_auto.pipeline.local.registry import LocalRegistry
 from aws_auto.pipeline.local.scheduler import LocalScheduler
 from aws_auto.pipeline.local.state import State
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from aws_auto.pipeline.ports import Clock, Journal, Lake, Registry, Scheduler
+    from aws_auto.pipeline.ports import Clock, Journal, Lake, Ledger, Registry, Scheduler
 
 
 class HandClock:
@@ -42,6 +43,7 @@ class Place(Protocol):
     def registry(self) -> Registry: ...
     def scheduler(self) -> Scheduler: ...
     def journal(self) -> Journal: ...
+    def ledger(self) -> Ledger: ...
 
 
 class LocalPlace:
@@ -63,6 +65,9 @@ class LocalPlace:
 
     def journal(self) -> Journal:
         return LocalJournal(self._state(), self._clock)
+
+    def ledger(self) -> Ledger:
+        return LocalLedger(self._state(), self._clock)
 
 
 @pytest.fixture

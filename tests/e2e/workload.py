@@ -67,6 +67,29 @@ def _close(ws):
     ws.lake.close("aws/eu-west-1", Window(T0, T0 + 5 * DAY))
 
 
+def _say(ws):
+    from aws_auto.ml.cost.findings import Money
+    from aws_auto.ml.cost.ledger import LedgerEntry
+
+    words = {
+        "kind": "idle",
+        "account": None,
+        "region": None,
+        "service": "x",
+        "what": "x",
+        "command": "x",
+        "rollback": "x",
+    }
+    money = Money(expected=1.0, low=0.0, high=2.0, currency="USD")
+    times = {"first_said": T0, "last_said": T0, "expires": T0 + DAY}
+    ws.ledger.say(
+        [
+            LedgerEntry(id=f"idle-{n}", resources=(f"i-{n}",), predicted=money, trouble=None, **words, **times)
+            for n in (1, 2)
+        ]
+    )
+
+
 STEPS = (
     lambda ws: ws.lake.write(_batch("metrics", 0, 5, cpu=1.0)),
     lambda ws: ws.lake.write(_batch("metrics", 3, 5, latency=10.0)),
@@ -75,6 +98,9 @@ STEPS = (
     lambda ws: ws.registry.promote(NAME, 1, reason="first"),
     lambda ws: ws.journal.append("promote", version=1),
     _schedule,
+    _say,
+    lambda ws: ws.ledger.decide("idle-1", "accepted"),
+    lambda ws: ws.ledger.decide("idle-1", "applied", applied_on=T0.date()),
     lambda ws: ws.lake.write(_batch("billing", 0, 6, keys=(), cost=1.0)),
     lambda ws: ws.registry.register(NAME, _model(b"two")),
     lambda ws: ws.registry.promote(NAME, 2, reason="better"),
@@ -108,6 +134,7 @@ def observe(ws):
         "history": ws.registry.history(NAME),
         "schedules": ws.scheduler.all(),
         "journal": ws.journal.entries(),
+        "ledger": ws.ledger.entries(),
     }
 
 

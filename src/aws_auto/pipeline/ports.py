@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from datetime import datetime, timedelta
+    from datetime import date, datetime, timedelta
     from pathlib import Path
 
     import polars as pl
 
     from aws_auto.config.document import Document
+    from aws_auto.ml.cost.ledger import LedgerEntry, Status
     from aws_auto.pipeline.plan import Change, Resource
     from aws_auto.results import ModelVersion, Promotion, TrainedModel
 
@@ -318,6 +319,28 @@ class Journal(Protocol):
         ...
 
 
+class Ledger(Protocol):
+    """What was recommended, and what became of it."""
+
+    def say(self, entries: Sequence[LedgerEntry]) -> None:
+        """Remember what is recommended now, all of it or nothing; what was decided stays as it was decided on."""
+        ...
+
+    def entries(self) -> list[LedgerEntry]:
+        """All of them, first said first."""
+        ...
+
+    def decide(
+        self, entry_id: str, status: Status, *, applied_on: date | None = None, because: str = ""
+    ) -> LedgerEntry:
+        """Enter a decision in place of any earlier one.
+
+        Raises:
+            UsageError: there is no such entry.
+        """
+        ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Workspace:
     """Everything a use case may touch, wired in one place: `aws_auto.pipeline.workspace.open_workspace`."""
@@ -329,3 +352,4 @@ class Workspace:
     scheduler: Scheduler
     target: Target
     journal: Journal
+    ledger: Ledger

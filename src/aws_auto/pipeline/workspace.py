@@ -16,6 +16,7 @@ from aws_auto.pipeline.local.clock import SystemClock
 from aws_auto.pipeline.local.files import make_folder, refusals
 from aws_auto.pipeline.local.journal import LocalJournal
 from aws_auto.pipeline.local.lake import LocalLake
+from aws_auto.pipeline.local.ledger import LocalLedger
 from aws_auto.pipeline.local.registry import LocalRegistry
 from aws_auto.pipeline.local.scheduler import LocalScheduler
 from aws_auto.pipeline.local.state import State
@@ -65,6 +66,7 @@ def open_workspace(
         scheduler=LocalScheduler(state, clock),
         target=_target(name, state, clock),
         journal=LocalJournal(state, clock),
+        ledger=LocalLedger(state, clock),
     )
 
 

@@ -159,6 +159,7 @@ def workspace(target):
         scheduler=unused,
         target=target,
         journal=FakeJournal(),
+        ledger=unused,
     )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -10,6 +11,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from aws_auto.results import Line
+
+Kind = Literal["idle", "unused commitment", "schedule", "rightsize", "family", "graviton", "storage", "commitment"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,7 +150,8 @@ class Recommendation:
     """One thing to do, what it saves, what it rests on, and how to take it back. Nothing here is ever executed.
 
     Attributes:
-        kind: ``idle``, ``unused commitment``, ``schedule``, ``rightsize`` or ``commitment``, in the order of netting.
+        id: the same for the same advice on any day: made of kind, place, resources and ``subject``.
+        kind: in the order of netting.
         resources: what it is about; each resource is in one recommendation only.
         what: the advice, one sentence.
         saving: in a month of 730 hours, of the part that no commitment pays for anyway.
@@ -158,9 +162,12 @@ class Recommendation:
         rollback: how to take it back.
         expires: after this the evidence is too old to act on.
         command: the exact command, or the step in the console.
+        subject: what would be changed (an instance type, a class of storage): the next change of the same resource is
+            other advice. Empty where that cannot be.
+        alternatives: other ways to the same saving, a sentence each; not in any total.
     """
 
-    kind: Literal["idle", "unused commitment", "schedule", "rightsize", "commitment"]
+    kind: Kind
     resources: tuple[str, ...]
     account: str | None
     region: str | None
@@ -175,6 +182,14 @@ class Recommendation:
     rollback: str
     expires: datetime
     command: str
+    subject: str = ""
+    alternatives: tuple[str, ...] = ()
+    id: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        words = (self.kind, self.account or "", self.region or "", self.subject, *sorted(self.resources))
+        digest = hashlib.sha256("\0".join(words).encode()).hexdigest()
+        object.__setattr__(self, "id", f"{self.kind.replace(' ', '-')}-{digest[:8]}")
 
 
 @dataclass(frozen=True, kw_only=True)

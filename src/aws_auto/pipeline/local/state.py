@@ -100,6 +100,20 @@ MIGRATIONS: tuple[str, ...] = (
         state TEXT NOT NULL
     );
     """,
+    """
+    CREATE TABLE ledger (
+        id TEXT PRIMARY KEY,
+        said TEXT NOT NULL,
+        first_said INTEGER NOT NULL,
+        last_said INTEGER NOT NULL,
+        expires INTEGER NOT NULL,
+        status TEXT NOT NULL DEFAULT 'open' CHECK (status IN ('open', 'accepted', 'applied', 'rejected')),
+        decided_at INTEGER,
+        applied_on TEXT,
+        because TEXT NOT NULL DEFAULT '',
+        CHECK ((status = 'applied') = (applied_on IS NOT NULL))
+    );
+    """,
 )
 
 

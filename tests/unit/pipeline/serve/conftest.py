@@ -132,6 +132,7 @@ def ws():
         scheduler=unused,
         target=FakeTarget(),
         journal=unused,
+        ledger=unused,
     )
 
 
