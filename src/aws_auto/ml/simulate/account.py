@@ -16,7 +16,10 @@ What is modelled:
 A value depends on the seed, the resource and its own moment, never on the window that was asked for: many small
 windows give the same rows as one large one.
 
-What is not modelled: minute detail, correlated failures of a zone, capacity shortages, price changes, more than one
+With ``scripts=EVERY`` four more kinds take part (a bad release, throttling, a noisy neighbour, a zone that is cut off),
+and the facts that show them are told: versions with their dates, hosts, throttled calls, stolen CPU.
+
+What is not modelled: minute detail, capacity shortages, price changes, more than one
 region or account. Figures from this account show that a method works, not how well it works on yours.
 """
 
@@ -33,6 +36,7 @@ from aws_auto.frame import TIME_DTYPE
 from aws_auto.ml.simulate import inventory
 from aws_auto.ml.simulate.behaviour import Conduct, conduct
 from aws_auto.ml.simulate.charges import charges
+from aws_auto.ml.simulate.incidents import SCRIPTS
 from aws_auto.ml.simulate.noise import held, uniform
 from aws_auto.ml.simulate.timeline import SLOTS_PER_DAY, SLOTS_PER_HOUR, STEP, Timeline, slot_of, times
 from aws_auto.ml.simulate.world import LEAD, World
@@ -42,13 +46,15 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from aws_auto.ml.simulate.incidents import Incident
+    from aws_auto.ml.simulate.incidents import Incident, Script
     from aws_auto.ml.simulate.inventory import Thing
 
 _LOST = 0.002
 _SILENT_DAYS = 0.02
 _NAN = 0.0006
 _REPEATED = 0.0004
+#: Types that AWS runs in several zones.
+_SPREAD = ("elb", "asg", "ecs", "lambda")
 
 
 @dataclass(frozen=True)
@@ -70,21 +76,22 @@ class Account:
     truth: pl.DataFrame
 
 
-def simulate(start: datetime, end: datetime, *, seed: int) -> Account:
+def simulate(start: datetime, end: datetime, *, seed: int, scripts: tuple[Script, ...] = SCRIPTS) -> Account:
     """The account during ``start <= t < end`` (aware times).
 
-    The seed draws everything that is not structure; the inventory is the same for every seed.
+    The seed draws everything that is not structure; the inventory is the same for every seed. ``scripts`` is what can
+    go wrong.
     """
     first, last = slot_of(start), slot_of(end)
     hour_first = first // SLOTS_PER_HOUR * SLOTS_PER_HOUR
     hour_last = -(-last // SLOTS_PER_HOUR) * SLOTS_PER_HOUR
-    world = World(seed, Timeline.of(hour_first - LEAD, max(hour_last - hour_first, 0) + LEAD))
+    world = World(seed, Timeline.of(hour_first - LEAD, max(hour_last - hour_first, 0) + LEAD), scripts)
     conducts = {thing: _cut(conduct(thing, world), LEAD) for thing in inventory.THINGS}
     slot = world.line.slot[LEAD:]
     inside = slice(first - hour_first, max(last - hour_first, 0))
     metrics = pl.concat([_points(seed, thing, conducts[thing], slot, inside) for thing in conducts], how="diagonal")
     billing = charges(conducts, slot).filter(pl.col("timestamp").is_between(start, end, closed="left"))
-    return Account(metrics, _resources(start), billing, _truth(world.incidents, start, end))
+    return Account(metrics, _resources(start, world), billing, _truth(world.incidents, start, end))
 
 
 def _cut(done: Conduct, lead: int) -> Conduct:
@@ -125,7 +132,7 @@ def _silent(seed: int, thing: Thing, slot: NDArray[np.int64]) -> NDArray[np.bool
     return np.asarray((happens < _SILENT_DAYS) & (since >= 0) & (since < SLOTS_PER_HOUR * (1 + 2 * lasts)))
 
 
-def _resources(start: datetime) -> pl.DataFrame:
+def _resources(start: datetime, world: World) -> pl.DataFrame:
     rows = [
         {
             "resource_id": thing.resource_id,
@@ -141,7 +148,27 @@ def _resources(start: datetime) -> pl.DataFrame:
         }
         for thing in inventory.THINGS
     ]
-    return pl.DataFrame(rows, infer_schema_length=None).with_columns(pl.col("timestamp").cast(TIME_DTYPE))
+    facts = pl.DataFrame(rows, infer_schema_length=None).with_columns(pl.col("timestamp").cast(TIME_DTYPE))
+    if world.can("zone_failure"):
+        spread = pl.col("resource_type").is_in(_SPREAD)
+        facts = facts.with_columns(availability_zone=pl.when(~spread).then("availability_zone"))
+    if world.can("noisy_neighbour"):
+        facts = facts.with_columns(host=pl.col("resource_id").replace_strict(inventory.HOSTS, default=None))
+    if world.can("bad_release"):
+        facts = pl.concat([facts.with_columns(version=pl.lit("r0")), _versions(start, world)], how="diagonal")
+    return facts
+
+
+def _versions(start: datetime, world: World) -> pl.DataFrame:
+    """A row per release, at its moment."""
+    rows = [
+        {"resource_id": thing.resource_id, "timestamp": _moment(slot), "version": version}
+        for thing in inventory.THINGS
+        if thing.resource_type in ("asg", "ecs", "lambda")
+        for slot, version in world.releases(thing.resource_id, thing.service)
+        if _moment(slot) > start
+    ]
+    return pl.DataFrame(rows, schema={"resource_id": pl.String, "timestamp": TIME_DTYPE, "version": pl.String})
 
 
 def _truth(found: tuple[Incident, ...], start: datetime, end: datetime) -> pl.DataFrame:

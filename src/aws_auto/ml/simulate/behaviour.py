@@ -47,7 +47,21 @@ class Conduct:
 
 def conduct(thing: Thing, world: World) -> Conduct:
     """Metrics and cost of that resource over the time line of the world."""
-    return _ROLES[thing.role](thing, world)
+    done = _ROLES[thing.role](thing, world)
+    zonal = thing.resource_type in ("ec2", "rds", "service")
+    return _unreachable(done, world.cut_off(thing.zone)) if zonal and world.can("zone_failure") else done
+
+
+#: What is left of a metric in a zone that is cut off: nobody calls, nothing is fetched, the system idles.
+_LEFT = {"network": 0.03, "cpu_utilization": 0.2, "storage_io": 0.05, "request_count": 0.03}
+
+
+def _unreachable(done: Conduct, cut: Floats) -> Conduct:
+    metrics = {}
+    for name, values in done.metrics.items():
+        left = next((left for stem, left in _LEFT.items() if name.startswith(stem)), 1.0)
+        metrics[name] = values * (1.0 - (1.0 - left) * cut)
+    return Conduct(metrics, done.parts)
 
 
 def _balancer(thing: Thing, world: World) -> Conduct:
@@ -93,6 +107,7 @@ def _fleet(thing: Thing, world: World) -> Conduct:
 def _database(thing: Thing, world: World) -> Conduct:
     share = thing.load * world.demand("shop") / SERVICES["shop"].peak
     locks = world.felt("dependency_failure", thing.resource_id)
+    gone = world.cut_off(thing.zone)
     cpu = np.clip(9.0 + 46.0 * share + 1.5 * world.wander(f"{thing.resource_id}/cpu") + 22.0 * locks, 1.0, 100.0)
     reads = 4.0e7 * share * np.exp(0.1 * world.wander(f"{thing.resource_id}/io", phi=0.7))
     metrics = {
@@ -102,7 +117,7 @@ def _database(thing: Thing, world: World) -> Conduct:
         "disk_utilization": np.clip(48.0 + 9.0 * world.line.years + 0.2 * _slow(thing, world), 5.0, 95.0),
         "latency": 2.4
         * _queue(cpu / 100.0)
-        * (1.0 + 14.0 * locks)
+        * (1.0 + 14.0 * locks + 8.0 * gone)
         * np.exp(0.06 * world.jitter(f"{thing.resource_id}/ms")),
         **_network(reads * 0.4, reads * 2.2),
     }
@@ -113,12 +128,16 @@ def _container(thing: Thing, world: World) -> Conduct:
     demand = thing.load * world.demand(thing.service)
     leak = world.felt("memory_leak", thing.resource_id)
     broken = world.felt("dependency_failure", thing.resource_id)
+    released = world.felt("bad_release", thing.resource_id)
     waiting = _upstream(thing, world)
     tasks = np.clip(np.ceil(demand / 7.0), 2.0, 12.0)
-    cpu = np.clip(100.0 * demand / (tasks * 11.0) + 1.5 * world.wander(f"{thing.resource_id}/cpu"), 1.0, 100.0)
+    heat = 100.0 * demand / (tasks * 11.0) * (1.0 + 0.3 * released)
+    cpu = np.clip(heat + 1.5 * world.wander(f"{thing.resource_id}/cpu"), 1.0, 100.0)
     memory = np.clip(44.0 + 0.08 * cpu + 0.8 * _slow(thing, world) + 46.0 * leak, 1.0, 99.5)
-    latency = 120.0 * _queue(cpu / 100.0) * (1.0 + 18.0 * broken + 9.0 * waiting + 2.0 * _swapping(memory))
-    errors = 0.10 + 0.03 * world.wander(f"{thing.resource_id}/errors") + 55.0 * broken + 30.0 * waiting
+    slower = 1.0 + 18.0 * broken + 9.0 * waiting + 2.0 * _swapping(memory) + 4.0 * released
+    latency = 120.0 * _queue(cpu / 100.0) * slower
+    failing = 55.0 * broken + 30.0 * waiting + 18.0 * released
+    errors = 0.10 + 0.03 * world.wander(f"{thing.resource_id}/errors") + failing
     requests = demand * STEP
     metrics = {
         **_cpu(thing, world, cpu),
@@ -139,10 +158,15 @@ def _function(thing: Thing, world: World) -> Conduct:
     nightly = thing.service not in SERVICES
     demand = 3.0 * _night(world) if nightly else thing.load * world.demand(thing.service)
     runaway = world.felt("cost_spike", thing.resource_id)
-    calls = demand * STEP * (1.0 + 110.0 * runaway)
-    duration = 180.0 * np.exp(0.08 * world.wander(f"{thing.resource_id}/ms", phi=0.5))
-    errors = np.clip(0.15 + 0.05 * world.wander(f"{thing.resource_id}/errors") + 1.5 * runaway, 0.0, 100.0)
+    released = world.felt("bad_release", thing.resource_id)
+    asked = demand * STEP * (1.0 + 110.0 * runaway)
+    calls = asked * _served(thing, world)
+    duration = 180.0 * np.exp(0.08 * world.wander(f"{thing.resource_id}/ms", phi=0.5)) * (1.0 + 3.0 * released)
+    failing = 1.5 * runaway + 28.0 * released
+    errors = np.clip(0.15 + 0.05 * world.wander(f"{thing.resource_id}/errors") + failing, 0.0, 100.0)
+    throttles = {"throttle_count": np.round(asked - calls)} if world.can("throttling") else {}
     metrics = {
+        **throttles,
         "request_count": np.round(calls),
         "latency": duration,
         "latency_p95": duration * 1.9,
@@ -167,7 +191,8 @@ def _cache(thing: Thing, world: World) -> Conduct:
     share = world.demand("shop") / SERVICES["shop"].peak
     leak = world.felt("memory_leak", thing.resource_id)
     memory = 64.0 + 3.0 * share + 33.0 * leak
-    return _host(thing, world, cpu=thing.load * (0.25 + 0.75 * share), memory=memory, traffic=2.0e7 * share)
+    host = _host(thing, world, cpu=thing.load * (0.25 + 0.75 * share), memory=memory, traffic=2.0e7 * share)
+    return _with_steal(thing, world, host)
 
 
 def _oversized(thing: Thing, world: World) -> Conduct:
@@ -188,17 +213,19 @@ def _dev(thing: Thing, world: World) -> Conduct:
 def _logs(thing: Thing, world: World) -> Conduct:
     share = world.demand("api") / SERVICES["api"].peak
     flood = world.felt("disk_filling", thing.resource_id)
+    rebuild = world.disturbed(thing.resource_id)
     week = (world.line.slot % (7 * SLOTS_PER_DAY)) / (7.0 * SLOTS_PER_DAY)
     disk = np.clip(41.0 + 17.0 * week + 0.3 * world.jitter(f"{thing.resource_id}/disk") + 48.0 * flood, 1.0, 99.8)
     host = _host(
         thing,
         world,
-        cpu=thing.load * (0.3 + 0.7 * share) + 9.0 * (flood > 0),
+        cpu=thing.load * (0.3 + 0.7 * share) + 9.0 * (flood > 0) + 55.0 * rebuild,
         memory=46.0 + 6.0 * share,
         traffic=1.2e7 * share,
     )
-    written = 9.0e6 * STEP * (share + 2.5 * (flood > 0)) / 60.0
-    return Conduct({**host.metrics, "disk_utilization": disk, "storage_io": written}, host.parts)
+    written = 9.0e6 * STEP * (share + 2.5 * (flood > 0) + 4.0 * rebuild) / 60.0
+    full = Conduct({**host.metrics, "disk_utilization": disk, "storage_io": written}, host.parts)
+    return _with_steal(thing, world, full)
 
 
 def _nat(thing: Thing, world: World) -> Conduct:
@@ -252,14 +279,58 @@ def _troubles(thing: Thing, world: World) -> tuple[Floats, Floats]:
         leaks = sum(_swapping(64.0 + 33.0 * world.felt("memory_leak", root)) for root in ("checkout", "search-1"))
         waits = waits + 1.2 * payments + 4.0 * database + 0.8 * leaks
         failures = failures + 6.0 * payments + 9.0 * database
-    return waits, failures
+    if world.can("zone_failure"):
+        cut = world.cut_off("a") + world.cut_off("b")
+        waits, failures = waits + 1.5 * cut, failures + 20.0 * cut
+    return waits + _slower(thing, world), failures + _refused(thing, world)
+
+
+def _slower(thing: Thing, world: World) -> Floats:
+    """What bad releases and stolen CPU behind a balancer add to its latency, as a multiple."""
+    if thing.service == "shop":
+        stolen = sum(world.felt("noisy_neighbour", root) for root in ("search-1", "search-2"))
+        return np.asarray(0.5 * world.felt("bad_release", "checkout") + 0.6 * stolen)
+    return np.asarray(0.15 * world.felt("bad_release", "webhooks") + 1.5 * world.felt("bad_release", "api-web"))
+
+
+def _refused(thing: Thing, world: World) -> Floats:
+    """Per cent of a balancer's requests that fail in a function or a release behind it."""
+    if thing.service == "shop":
+        unserved = 10.0 * (1.0 - _served_of("thumbnails", "shop", world))
+        return np.asarray(unserved + 1.5 * world.felt("bad_release", "checkout"))
+    unserved = 4.0 * (1.0 - _served_of("webhooks", "api", world))
+    return np.asarray(
+        unserved + 1.2 * world.felt("bad_release", "webhooks") + 5.0 * world.felt("bad_release", "api-web")
+    )
+
+
+def _served(thing: Thing, world: World) -> Floats:
+    return _served_of(thing.resource_id, thing.service, world)
+
+
+def _served_of(resource: str, service: str, world: World) -> Floats:
+    """Share of the calls that a function takes; the rest is throttled."""
+    if not world.can("throttling") or service not in SERVICES:
+        return np.ones(len(world.line))
+    ceiling = world.ceiling(resource, service) * (1.0 + 0.004 * world.jitter(f"{resource}/ceiling"))
+    return np.minimum(1.0, ceiling / world.demand(service))
+
+
+def _with_steal(thing: Thing, world: World, done: Conduct) -> Conduct:
+    """With the per cent of CPU that the host gave to somebody else, where the host is shared."""
+    if not world.can("noisy_neighbour") or thing.resource_id not in prices.HOSTS:
+        return done
+    stolen = world.felt("noisy_neighbour", thing.resource_id)
+    usual = 0.3 * np.exp(0.5 * world.wander(f"{thing.resource_id}/steal", phi=0.5))
+    return Conduct({**done.metrics, "cpu_steal": np.clip(usual + 24.0 * stolen, 0.0, 100.0)}, done.parts)
 
 
 def _upstream(thing: Thing, world: World) -> Floats:
     """What a container feels of those it calls."""
     if thing.resource_id != "checkout":
         return np.zeros(len(world.line))
-    return world.felt("dependency_failure", "payments") + world.felt("dependency_failure", "shop-db-1")
+    gone = 0.5 * world.cut_off("a") if world.can("zone_failure") else 0.0
+    return world.felt("dependency_failure", "payments") + world.felt("dependency_failure", "shop-db-1") + gone
 
 
 def _cpu(thing: Thing, world: World, mean: Floats) -> dict[str, Floats]:

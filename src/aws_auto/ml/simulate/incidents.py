@@ -1,8 +1,11 @@
 """What goes wrong in the simulated account, when, and why: the truth that detectors are scored against.
 
-Time is cut into blocks of three days. Each block holds exactly one incident that begins and ends inside it. The six
-kinds take turns in an order that the seed draws, so six consecutive blocks hold each kind once. Place, start, length
-and strength are draws of the block, so any window sees the same incidents.
+Time is cut into blocks of three days. Each block holds exactly one incident that begins and ends inside it. The kinds
+take turns in an order that the seed draws, so as many consecutive blocks as there are kinds hold each once. Place,
+start, length and strength are draws of the block, so any window sees the same incidents.
+
+`SCRIPTS` are the six kinds of the sample account. `EVERY` adds four whose traces only show with facts that the sample
+does not tell: which release is live, what shares a host, what was throttled, what lies in which zone.
 """
 
 from __future__ import annotations
@@ -20,7 +23,18 @@ if TYPE_CHECKING:
 
     from aws_auto.ml.simulate.noise import Floats
 
-Kind = Literal["memory_leak", "cpu_saturation", "traffic_surge", "dependency_failure", "disk_filling", "cost_spike"]
+Kind = Literal[
+    "memory_leak",
+    "cpu_saturation",
+    "traffic_surge",
+    "dependency_failure",
+    "disk_filling",
+    "cost_spike",
+    "bad_release",
+    "throttling",
+    "noisy_neighbour",
+    "zone_failure",
+]
 
 BLOCK = 3 * SLOTS_PER_DAY
 _DRAWS = 4
@@ -28,11 +42,12 @@ _DRAWS = 4
 
 @dataclass(frozen=True)
 class Scene:
-    """A way in which a kind can happen: where it starts, whom it reaches, how it looks."""
+    """A way in which a kind can happen: where it starts, whom it reaches, how it looks, what busy machine is beside."""
 
     root: str
     reaches: tuple[str, ...]
     note: str
+    beside: str = ""
 
 
 @dataclass(frozen=True)
@@ -102,6 +117,47 @@ SCRIPTS: tuple[Script, ...] = (
     ),
 )
 
+EVERY: tuple[Script, ...] = (
+    *SCRIPTS,
+    Script(
+        "bad_release",
+        (0.75, 3),
+        "step",
+        (
+            Scene("checkout", ("shop-alb",), "a release of checkout is slow and fails; it is rolled back"),
+            Scene("webhooks", ("api-alb",), "a release of webhooks is slow and fails; it is rolled back"),
+            Scene("api-web", ("api-alb",), "a release of api-web works harder and fails; it is rolled back"),
+        ),
+    ),
+    Script(
+        "throttling",
+        (1, 5),
+        "step",
+        (
+            Scene("thumbnails", ("shop-alb",), "thumbnails runs into its concurrency limit; a part of its calls fails"),
+            Scene("webhooks", ("api-alb",), "webhooks runs into its concurrency limit; a part of its calls fails"),
+        ),
+    ),
+    Script(
+        "noisy_neighbour",
+        (1.5, 5),
+        "step",
+        (
+            Scene("search-1", ("shop-alb",), "logs-1 rebuilds its index and takes CPU from search-1", "logs-1"),
+            Scene("search-2", ("shop-alb",), "logs-2 rebuilds its index and takes CPU from search-2", "logs-2"),
+        ),
+    ),
+    Script(
+        "zone_failure",
+        (0.75, 3),
+        "step",
+        (
+            Scene("shop-db-2", ("shop-web", "shop-alb"), "what runs in us-east-1b is cut off"),
+            Scene("shop-db-1", ("checkout", "shop-web", "shop-alb"), "what runs in us-east-1a is cut off"),
+        ),
+    ),
+)
+
 
 @dataclass(frozen=True)
 class Incident:
@@ -123,16 +179,16 @@ class Incident:
         return np.where((since >= 0) & (slot < self.end), full * self.strength, 0.0)
 
 
-def incidents(seed: int, first: int, count: int) -> tuple[Incident, ...]:
+def incidents(seed: int, first: int, count: int, scripts: tuple[Script, ...] = SCRIPTS) -> tuple[Incident, ...]:
     """The incidents that touch the slots ``first .. first + count - 1``, in order."""
     blocks = range(first // BLOCK, (first + max(count, 1) - 1) // BLOCK + 1)
-    found = (_incident(seed, block) for block in blocks)
+    found = (_incident(seed, block, scripts) for block in blocks)
     return tuple(i for i in found if i.end > first and i.first < first + count)
 
 
-def _incident(seed: int, block: int) -> Incident:
-    order = np.argsort(uniform(seed, "incidents/order", 0, len(SCRIPTS)))
-    script = SCRIPTS[int(order[block % len(SCRIPTS)])]
+def _incident(seed: int, block: int, scripts: tuple[Script, ...]) -> Incident:
+    order = np.argsort(uniform(seed, "incidents/order", 0, len(scripts)))
+    script = scripts[int(order[block % len(scripts)])]
     where, length, begin, strength = uniform(seed, "incidents", _DRAWS * block, _DRAWS)
     least, most = script.hours
     slots = int(SLOTS_PER_HOUR * (least + (most - least) * length))

@@ -185,3 +185,6 @@ THINGS: tuple[Thing, ...] = (
 
 #: Volumes that belong to nothing any more: gigabytes by id. They send no metrics and appear on the bill alone.
 ORPHAN_VOLUMES: Mapping[str, float] = {"vol-orphan-1": 500.0, "vol-orphan-2": 200.0, "vol-orphan-3": 1000.0}
+
+#: Dedicated hosts, each shared by two machines of one family.
+HOSTS: Mapping[str, str] = {"search-1": "host-a", "logs-1": "host-a", "search-2": "host-b", "logs-2": "host-b"}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from aws_auto.ml.simulate.incidents import Incident, Kind, incidents
+from aws_auto.ml.simulate.incidents import SCRIPTS, Incident, Kind, Script, incidents
 from aws_auto.ml.simulate.noise import held, normal, red
 from aws_auto.ml.simulate.timeline import SLOTS_PER_DAY, SLOTS_PER_HOUR, Timeline
 
@@ -43,16 +43,21 @@ _RELEASE_HOUR = 15.0
 
 @dataclass(frozen=True)
 class World:
-    """The simulated hours of one seed."""
+    """The simulated hours of one seed, and what can go wrong in them."""
 
     seed: int
     line: Timeline
+    scripts: tuple[Script, ...] = SCRIPTS
     _known: dict[tuple[str, str], Floats] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
     def incidents(self) -> tuple[Incident, ...]:
         """Those that touch this time line."""
-        return incidents(self.seed, self.line.first, len(self.line))
+        return incidents(self.seed, self.line.first, len(self.line), self.scripts)
+
+    def can(self, kind: Kind) -> bool:
+        """Whether that kind of incident exists here, so that the facts which show it are told."""
+        return any(script.kind == kind for script in self.scripts)
 
     def felt(self, kind: Kind, root: str) -> Floats:
         """Strength of the incidents of that kind that start at ``root``, by slot."""
@@ -61,6 +66,31 @@ class World:
             if incident.kind == kind and incident.scene.root == root:
                 total += incident.shape(self.line.slot)
         return total
+
+    def disturbed(self, neighbour: str) -> Floats:
+        """Strength of the incidents in which that machine is the busy one beside the root."""
+        total = np.zeros(len(self.line))
+        for incident in self.incidents:
+            if incident.scene.beside == neighbour:
+                total += incident.shape(self.line.slot)
+        return total
+
+    def ceiling(self, root: str, service: str) -> Floats:
+        """Share of the service's demand that a throttled function still serves: a level, not a share, once throttled.
+
+        Somebody set the limit to what half of the demand of that moment needs. Infinite while there is no limit.
+        """
+        out = np.full(len(self.line), np.inf)
+        for incident in self.incidents:
+            if incident.kind == "throttling" and incident.scene.root == root:
+                then = World(self.seed, Timeline.of(incident.first - LEAD, LEAD + 1), self.scripts)
+                out[incident.shape(self.line.slot) > 0] = 0.6 / incident.strength * then.demand(service)[-1]
+        return out
+
+    def cut_off(self, zone: str) -> Floats:
+        """0 to 1: how far what lies in that zone is unreachable."""
+        root = {"a": "shop-db-1", "b": "shop-db-2"}[zone]
+        return np.minimum(self.felt("zone_failure", root), 1.0)
 
     def wander(self, stream: str, *, phi: float = 0.9) -> Floats:
         """Autocorrelated noise of unit variance."""
@@ -119,12 +149,44 @@ class World:
         recent = _delayed(wanted, _LAUNCH)
         for back in range(_LAUNCH + 1, _LAUNCH + _COOLDOWN):
             recent = np.maximum(recent, _delayed(wanted, back))
-        return np.clip(recent, _LEAST, SERVICES[service].most)
+        size = np.clip(recent, _LEAST, SERVICES[service].most)
+        return np.maximum(np.round(size * (1.0 - self._fallen())), 1.0)
+
+    def _fallen(self) -> Floats:
+        """Share of every fleet that was lost with a zone and is not yet replaced: a half, for twenty minutes."""
+        total = np.zeros(len(self.line))
+        for incident in self.incidents:
+            if incident.kind == "zone_failure":
+                total += 0.5 * ((self.line.slot >= incident.first) & (self.line.slot < incident.first + 4))
+        return total
+
+    def releases(self, resource: str, service: str) -> list[tuple[int, str]]:
+        """Slots at which another version of a resource goes live, and its name, in order; the harmless ones too.
+
+        A fleet is released with its service, everything else on a working day out of four at some hour of it.
+        """
+        if resource.endswith("-web"):
+            begins = np.diff(self.deploying(service), prepend=0.0) > 0
+            found = [(int(s), f"r{s}") for s in self.line.slot[begins]]
+        else:
+            chosen, when = (held(self.seed, f"{resource}/release/{part}", self.line.day) for part in ("day", "hour"))
+            at = np.floor((13.0 + 8.0 * when) * SLOTS_PER_HOUR)
+            now = (chosen < 0.25) & ~self.line.free & (self.line.slot % SLOTS_PER_DAY == at)
+            found = [(int(s), f"r{s}") for s in self.line.slot[now]]
+        for incident in self.incidents:
+            if incident.kind == "bad_release" and incident.scene.root == resource:
+                before = max((r for r in found if r[0] < incident.first), default=(0, "r0"))
+                found = [r for r in found if not incident.first <= r[0] <= incident.end]
+                found += [(incident.first, f"r{incident.first}"), (incident.end, before[1])]
+        return sorted(found)
 
     def _utilisation(self, service: str) -> Floats:
         noise = 1.0 + 0.03 * self.wander(f"{service}/busy", phi=0.6)
         busy = (
-            self.work(service) / self.instances(service) * noise + self.spin(service) + self.deploying(service) * 0.12
+            self.work(service) / self.instances(service) * noise
+            + self.spin(service)
+            + self.deploying(service) * 0.12
+            + 0.3 * self.felt("bad_release", f"{service}-web")
         )
         return np.clip(busy, 0.01, 1.0)
 

@@ -8,7 +8,7 @@ from polars.testing import assert_frame_equal
 
 from aws_auto.frame import MetricFrame
 from aws_auto.ml.simulate.account import simulate
-from aws_auto.ml.simulate.incidents import SCRIPTS, incidents
+from aws_auto.ml.simulate.incidents import EVERY, SCRIPTS, incidents
 from aws_auto.ml.simulate.inventory import HOURLY_USD, THINGS
 from aws_auto.ml.simulate.timeline import SLOTS_PER_DAY, slot_of
 
@@ -171,3 +171,96 @@ def test_an_empty_window_is_empty_and_typed():
     assert account.billing.is_empty()
     assert account.truth.is_empty()
     assert account.truth.schema["end"] == pl.Datetime("us", "UTC")
+
+
+@pytest.fixture(scope="module")
+def every():
+    return simulate(START, START + timedelta(days=62), seed=7, scripts=EVERY)
+
+
+def around(account, kind, resource_id, metric):
+    """Mean of a metric in the two hours before each incident of that kind, and during it."""
+    rows = account.truth.filter((pl.col("kind") == kind) & (pl.col("resource_id") == resource_id))
+    data = of(MetricFrame.of(account.metrics), resource_id)
+    assert len(rows)
+    for row in rows.iter_rows(named=True):
+        start, end = row["timestamp"], row["end"]
+        before = data.filter(pl.col("timestamp").is_between(start - timedelta(hours=2), start, closed="left"))
+        during = data.filter(pl.col("timestamp").is_between(start + timedelta(minutes=15), end, closed="left"))
+        yield row, before[metric].mean(), during[metric].mean()
+
+
+def test_thirty_days_of_every_kind_hold_each_once(every):
+    first = every.truth.filter(pl.col("incident") < every.truth["incident"].min() + len(EVERY))
+    assert set(first["kind"]) == {script.kind for script in EVERY}
+
+
+def test_the_sample_tells_no_facts_of_kinds_that_it_does_not_have(month):
+    assert not {"cpu_steal", "throttle_count"} & set(month.metrics.columns)
+    assert not {"version", "host"} & set(month.resources.columns)
+
+
+def test_a_window_of_every_kind_does_not_depend_on_where_it_starts():
+    begin, end = START + timedelta(days=20), START + timedelta(days=30)
+    whole = simulate(START, end, seed=7, scripts=EVERY).metrics.filter(pl.col("timestamp") >= begin)
+    part = simulate(begin, end, seed=7, scripts=EVERY).metrics
+    keys = ["resource_id", "timestamp"]
+    assert_frame_equal(whole.sort(keys, maintain_order=True), part.sort(keys, maintain_order=True), check_exact=True)
+
+
+def test_a_bad_release_goes_live_as_the_trouble_starts_and_is_rolled_back_as_it_ends(every):
+    rows = every.truth.filter((pl.col("kind") == "bad_release") & (pl.col("resource_id") == pl.col("root_cause")))
+    assert len(rows)
+    for row in rows.iter_rows(named=True):
+        live = every.resources.filter(pl.col("resource_id") == row["root_cause"]).sort("timestamp")
+        at = dict(live.select("timestamp", "version").iter_rows())
+        before = live.filter(pl.col("timestamp") < row["timestamp"])["version"][-1]
+        assert at[row["timestamp"]] != before
+        assert at[row["end"]] == before
+
+
+def test_most_releases_break_nothing(every):
+    bad = every.truth.filter(pl.col("kind") == "bad_release")["incident"].n_unique()
+    assert every.resources["version"].drop_nulls().n_unique() > 10 * bad
+
+
+def test_a_throttled_function_serves_a_level_and_refuses_the_rest(every):
+    for resource_id in ("thumbnails", "webhooks"):
+        mine = every.truth.filter((pl.col("kind") == "throttling") & (pl.col("root_cause") == resource_id))
+        for row in mine.filter(pl.col("resource_id") == resource_id).iter_rows(named=True):
+            during = of(MetricFrame.of(every.metrics), resource_id).filter(
+                pl.col("timestamp").is_between(row["timestamp"], row["end"], closed="left")
+                & (pl.col("throttle_count") > 0)
+            )
+            assert during["request_count"].std() < 0.02 * during["request_count"].mean()
+    quiet = of(MetricFrame.of(every.metrics), "order-events")
+    assert quiet["throttle_count"].max() == 0
+
+
+def test_a_noisy_neighbour_takes_cpu_from_the_machine_on_its_host(every):
+    hosts = dict(every.resources.drop_nulls("host").select("resource_id", "host").iter_rows())
+    rows = every.truth.filter(pl.col("kind") == "noisy_neighbour")
+    for root in rows["root_cause"].unique():
+        beside = next(r for r, host in hosts.items() if host == hosts[root] and r != root)
+        data = MetricFrame.of(every.metrics)
+        for row, before, during in around(every, "noisy_neighbour", root, "cpu_steal"):
+            assert during > before + 10
+            busy = of(data, beside).filter(pl.col("timestamp").is_between(row["timestamp"], row["end"], closed="left"))
+            assert busy["cpu_utilization"].mean() > 60
+
+
+def test_a_zone_that_is_cut_off_takes_its_machines_and_no_others(every):
+    row = every.truth.filter(pl.col("kind") == "zone_failure").row(0, named=True)
+    zones = dict(every.resources.drop_nulls("availability_zone").select("resource_id", "availability_zone").iter_rows())
+    down = zones[row["root_cause"]]
+    for resource_id in ("cache-1", "cache-2", "legacy-crm", "bastion-old"):
+        data = of(MetricFrame.of(every.metrics), resource_id)
+        before, during = (
+            data.filter(pl.col("timestamp").is_between(a, b, closed="left"))["network_io"].mean()
+            for a, b in (
+                (row["timestamp"] - timedelta(hours=1), row["timestamp"]),
+                (row["timestamp"] + timedelta(minutes=15), row["end"]),
+            )
+        )
+        assert (during < 0.3 * before) == (zones[resource_id] == down)
+    assert not {"shop-alb", "api-web", "checkout"} & set(zones)

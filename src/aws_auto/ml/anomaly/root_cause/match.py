@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,7 +27,11 @@ LEAST_FIT = 0.5
 #: Strength from which a change counts fully; about ten usual changes.
 _CLEAR = 0.25
 _BUSY = 0.15
+#: Who lost more of its traffic than this is cut off.
+_CUT_OFF = 0.7
 _HOLDS = 0.5
+#: What a release that was seen this long after the onset, or later, is worth.
+_SEEN_LATE, _TOLERANCE = 0.7, timedelta(minutes=15)
 _VERSION_COLUMNS = ("version", "tag_version", "image", "tag_release", "deployment_id")
 _HOST_COLUMNS = ("host", "dedicated_host", "tag_host", "cluster")
 
@@ -126,17 +132,22 @@ def _alone(seen: Sequence[Evidence]) -> float:
 
 
 def _released(ranking: Ranking, suspect: str, frame: MetricFrame) -> float:
-    """1 when a version column of the suspect changed within an incident's length (an hour at least) of the start."""
+    """1 when a version column of the suspect changed within an incident's length (an hour at least) before the start.
+
+    A change that was only seen during the incident counts less: it may have been collected late, or be the way back.
+    """
     columns = [c for c in _VERSION_COLUMNS if c in frame.statics]
     start, end = ranking.incident.start, ranking.incident.end
     rows = frame.data.filter((pl.col(RESOURCE) == suspect) & (pl.col(TIMESTAMP) < end))
+    found = 0.0
     for column in columns:
         known = rows.select(TIMESTAMP, column).drop_nulls()
         changed = known.filter(pl.col(column) != pl.col(column).shift(1))[TIMESTAMP]
-        slack = max((end - start).total_seconds(), 3600.0)
-        if any((start - t).total_seconds() <= slack for t in changed):
-            return 1.0
-    return 0.0
+        slack = max(end - start, timedelta(hours=1))
+        found = max(
+            (_SEEN_LATE if t > start + _TOLERANCE else 1.0 for t in changed if start - t <= slack), default=found
+        )
+    return found
 
 
 def _capped(ranking: Ranking, suspect: str, frame: MetricFrame) -> float:
@@ -171,23 +182,35 @@ def _neighbour(ranking: Ranking, suspect: str, statics: Mapping[str, Mapping[str
 
 
 def _zone(ranking: Ranking, suspect: str, statics: Mapping[str, Mapping[str, str]]) -> float:
-    """Share of its zone in trouble minus share of the other zones; 0 with fewer than two resources on either side."""
-    zone = statics.get(suspect, {}).get("availability_zone")
-    if zone is None:
-        return 0.0
-    inside: list[bool] = []
-    outside: list[bool] = []
+    """How much more of one zone is in trouble than of the others; 0 with fewer than two resources on either side.
+
+    The zone is the suspect's own. For a suspect that spans zones, as balancers and groups do, it is the worst one.
+    """
+    troubled: dict[str, list[bool]] = defaultdict(list)
     for resource, facts in statics.items():
-        if "availability_zone" in facts and resource in ranking.found:
-            troubled = any(_troubled(e) for e in ranking.found[resource])
-            (inside if facts["availability_zone"] == zone else outside).append(troubled)
+        zone = _one_zone(facts)
+        if zone is not None and resource in ranking.found:
+            troubled[zone].append(any(_troubled(e) for e in ranking.found[resource]))
+    mine = _one_zone(statics.get(suspect, {}))
+    return max((_apart(troubled, zone) for zone in troubled if mine in (None, zone)), default=0.0)
+
+
+def _one_zone(facts: Mapping[str, str]) -> str | None:
+    """The zone of what lies in a single one; discovery joins several with commas."""
+    zone = facts.get("availability_zone")
+    return None if zone is None or "," in zone else zone
+
+
+def _apart(troubled: Mapping[str, Sequence[bool]], zone: str) -> float:
+    inside, outside = troubled[zone], [t for z, rest in troubled.items() if z != zone for t in rest]
     if len(inside) < 2 or len(outside) < 2:
         return 0.0
-    return float(np.clip(np.mean(inside) - np.mean(outside), 0.0, 1.0))
+    return float(np.clip((np.mean(inside) - np.mean(outside) - 0.2) / 0.4, 0.0, 1.0))
 
 
 def _troubled(e: Evidence) -> bool:
+    """Worse than usual, or cut off: to lose most of the traffic is telling in company, however quiet it was before."""
     kind = family(e.metric)
-    lost = kind == "demand" and e.change < 0 and e.relative < -0.5
-    worse = kind == "symptom" and e.change > 0
-    return e.strength > _BUSY and (lost or worse)
+    lost = kind == "demand" and e.relative < -_CUT_OFF
+    worse = kind == "symptom" and e.change > 0 and e.strength > _BUSY
+    return lost or worse

@@ -79,7 +79,7 @@ PATTERNS: tuple[Pattern, ...] = (
     Pattern(
         "traffic_surge",
         "Traffic surge",
-        needs=(Sign("demand rose", ("request_count", "active_users")),),
+        needs=(Sign("demand rose", _DEMAND),),
         supports=(_cpu_rises, Sign("incoming traffic rose", ("network_in",)), Sign("users came", ("active_users",))),
         opposes=(_memory_climbs, Sign("the cost leapt without users", fact="alone")),
     ),

@@ -144,7 +144,8 @@ def _best_paths(resource: str, steps: Mapping[str, Mapping[str, float]]) -> dict
     return best
 
 
-#: In one service, a resource of the first type is taken to call each of the second. Guesses, so none weighs 1.
+#: In one service, a resource of the first type is taken to call each of the second. Guesses, so none weighs 1. Which
+#: container calls which is unknown, so each is taken to call each.
 _TIERS: tuple[tuple[str, str, float], ...] = (
     ("elb", "asg", 0.9),
     ("elb", "ecs", 0.8),
@@ -155,6 +156,7 @@ _TIERS: tuple[tuple[str, str, float], ...] = (
     ("asg", "lambda", 0.6),
     ("asg", "ec2", 0.7),
     ("asg", "rds", 0.9),
+    ("ecs", "ecs", 0.4),
     ("ecs", "rds", 0.8),
     ("lambda", "rds", 0.8),
     ("ec2", "rds", 0.8),
@@ -201,6 +203,7 @@ def _tiers(facts: Mapping[str, Mapping[str, str]]) -> list[Edge]:
         for above, under, weight in _TIERS
         for caller in types.get(above, ())
         for callee in types.get(under, ())
+        if callee != caller
     ]
 
 

@@ -92,6 +92,36 @@ def test_a_zone_in_which_everything_is_in_trouble_is_a_failed_zone(estate, wobbl
     assert named(scene.frame()) == "zone_failure"
 
 
+def zoned(estate, shape, *, in_b):
+    """A balancer over both zones; zone a loses its traffic, zone b as much of it as said."""
+    scene = estate().add("front", {"error_rate": (0.5, 20)}, shape=shape, availability_zone="us-east-1a,us-east-1b")
+    for number in range(3):
+        name = "back" if number == 0 else f"a{number}"
+        scene.add(name, {"network_in": (1e6, -9.5e5)}, shape=np.ones(12), availability_zone="us-east-1a")
+        scene.add(f"b{number}", {"network_in": (1e6, -9.5e5 * in_b)}, shape=np.ones(12), availability_zone="us-east-1b")
+    return scene.frame()
+
+
+def test_a_zone_that_lost_its_traffic_is_a_failed_zone_even_where_nothing_reports_errors(estate, wobble):
+    assert named(zoned(estate, wobble, in_b=0.0), "error_rate") == "zone_failure"
+
+
+def test_traffic_that_is_lost_in_all_zones_is_no_failed_zone(estate, wobble):
+    assert named(zoned(estate, wobble, in_b=1.0), "error_rate") != "zone_failure"
+
+
+@pytest.mark.parametrize(
+    ("late", "released"), [(-2, True), (6, True), (-300, False)], ids=["before", "late", "long ago"]
+)
+def test_a_release_is_suspected_when_it_is_recent_even_if_it_was_seen_late(estate, wobble, late, released):
+    back = {"latency": (20, 400), "error_rate": (0.5, 30), "request_count": (900, 0)}
+    frame = two(estate, back, shape=wobble).frame()
+    version = pl.when(pl.col("timestamp") < FELT + late * STEP).then(pl.lit("41")).otherwise(pl.lit("42"))
+    answer = analyse(MetricFrame.of(frame.data.with_columns(version=version)), ("front", "latency", FELT, OVER))
+    signs = answer.pattern_match.speaks_for if answer.pattern_match else ()
+    assert ("a new version went live at the onset" in signs) == released
+
+
 def test_cost_that_leaps_without_users_is_runaway_usage(estate, wobble):
     scene = estate().add("front", {"hourly_cost": (1, 60), "request_count": (100, 6000)}, shape=wobble)
     assert named(scene.frame(), "hourly_cost", None) == "runaway_usage"

@@ -65,6 +65,12 @@ def test_members_of_a_scaling_group_belong_to_it_and_tiers_of_a_service_call_eac
     assert "elsewhere" not in graph.below("lb")
 
 
+def test_containers_of_a_service_may_call_each_other_but_no_container_itself():
+    graph = relations(facts(("checkout", "ecs", "shop", None), ("payments", "ecs", "shop", None)))
+    assert graph is not None
+    assert graph.callees == {"checkout": {"payments": 0.4}, "payments": {"checkout": 0.4}}
+
+
 def test_without_static_columns_there_are_no_relations():
     frame = MetricFrame.of({"resource_id": ["a"], "timestamp": ["2026-03-02T00:00:00Z"], "latency": [1.0]})
     assert relations(frame) is None
