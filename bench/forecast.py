@@ -19,7 +19,7 @@ import numpy as np
 import polars as pl
 
 from aws_auto.ml.forecast.demand import HORIZON, DemandPanel
-from aws_auto.ml.forecast.ensemble import Ensemble
+from aws_auto.ml.forecast.ensemble import Blend, Ensemble
 from aws_auto.ml.forecast.grid import WEEK, HourGrid
 from aws_auto.ml.recipes.demand import EVERY
 from aws_auto.ml.recipes.panel_trial import run_trial
@@ -70,7 +70,7 @@ class Scored:
             champion=None,
             rows=pl.DataFrame(),
             progress=silent,
-            family=Ensemble,
+            family=Blend(),
         ).learned
         self.last = {name: rows.ds.iloc[-1] for name, rows in history.groupby("unique_id")}
 
@@ -81,13 +81,15 @@ class Scored:
         grid = grid_of(history)
         now = grid.last_seen()
         newest = {name: rows.ds.iloc[-1] for name, rows in history.groupby("unique_id")}
-        new = [int((newest[n] - self.last[n]).total_seconds() // 3600) for n in grid.resources]
+        new = max(int((newest[n] - self.last[n]).total_seconds() // 3600) for n in grid.resources)
         self.last = newest
         panel = DemandPanel(grid)
-        if self.told and max(new):
-            back = np.arange(max(new) + HORIZON - 1, HORIZON - 1, -1)
-            self.model = self.model.observed(panel.design_at(now[:, None] - back))
-        answers = self.model.dense(panel.design_at(now[:, None]))[:, 0]
+        if self.told:
+            back = np.arange(new + HORIZON - 1, -1, -1)
+            answers, self.model = self.model.played(panel.design_at(now[:, None] - back))
+        else:
+            answers = self.model.quantiles(panel.design_at(now[:, None]))
+        answers = answers[:, -1]
         return dict(zip(grid.resources, answers, strict=True))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from aws_auto.ml.forecast import adaptive
 from aws_auto.ml.forecast.adaptive import Trust
 
 LEVELS = (0.025, 0.1, 0.5, 0.9, 0.975)
+STEPS = 4
 
 
 def slow_weights(losses, pooled):
@@ -34,44 +36,74 @@ def slow_quantiles(members, weights, width):
     return sorted(mean[2] + (x - mean[2]) * f for x, f in zip(mean, factor, strict=True))
 
 
-def slow_play(members, truth, scale, pooled):
-    """Origin by origin for one series: answers, and the log widths at the end."""
+def slow_play(members, values, scale, pooled):
+    """Hour by hour for one series: answers, and the log widths at the end. Origin o knows values[:o + 1]."""
     width, losses, answers = [0.0, 0.0], [], []
-    for o in range(len(truth)):
-        count = len(pooled)
+    count = len(pooled)
+
+    def say(o, s):
         if losses:
             weights = slow_weights(losses, pooled)
         else:
             raw = [math.exp(-adaptive.SHARP * p) for p in pooled]
             weights = [x / sum(raw) for x in raw]
-        said = [slow_quantiles([members[m][o][s] for m in range(count)], weights, width) for s in range(len(truth[o]))]
-        answers.append(said)
-        if any(math.isnan(y) for y in truth[o]):
-            continue
-        row = []
-        for m in range(count):
-            parts = [
-                max(level * (y - q), (level - 1) * (y - q))
-                for y, quantiles in zip(truth[o], members[m][o], strict=True)
-                for level, q in zip(LEVELS, quantiles, strict=True)
-            ]
-            row.append(sum(parts) / len(parts) / scale[o])
-        losses.append(row)
-        for i, (low, high, nominal) in enumerate(((1, 3, 0.2), (0, 4, 0.05))):
-            missed = sum(not q[low] <= y <= q[high] for y, q in zip(truth[o], said, strict=True)) / len(said)
-            step = width[i] + adaptive.RATE * (missed - nominal) / math.sqrt(nominal)
-            width[i] = min(max(step, adaptive.NARROWEST), adaptive.WIDEST)
+        return slow_quantiles([members[m][o][s] for m in range(count)], weights, width)
+
+    for o in range(len(scale)):
+        y = values[o]
+        if o >= STEPS and not math.isnan(y):
+            said_of_it = [(o - s - 1, s) for s in range(STEPS)]
+            now = [say(*at) for at in said_of_it]
+            row = []
+            for m in range(count):
+                parts = [
+                    max(level * (y - q), (level - 1) * (y - q)) / scale[at]
+                    for at, s in said_of_it
+                    for level, q in zip(LEVELS, members[m][at][s], strict=True)
+                ]
+                row.append(sum(parts) / len(parts))
+            losses.append(row)
+            for i, (low, high, nominal) in enumerate(((1, 3, 0.2), (0, 4, 0.05))):
+                missed = sum(not q[low] <= y <= q[high] for q in now) / len(now)
+                step = width[i] + adaptive.RATE * (missed - nominal) / math.sqrt(nominal)
+                width[i] = min(max(step, adaptive.NARROWEST), adaptive.WIDEST)
+        answers.append([say(o, s) for s in range(STEPS)])
     return answers, width
+
+
+def table(seed, hours=16, rows=2):
+    """Members, values by hour, the truth that origins see of them, and scale."""
+    rng = np.random.default_rng(seed)
+    shape = (3, rows, hours, STEPS, len(LEVELS))
+    members = np.sort(rng.normal(size=shape) + rng.normal(size=(3, 1, 1, 1, 1)), axis=-1)
+    values = rng.normal(size=(rows, hours))
+    values[0, 9] = np.nan
+    ahead = np.concatenate([values, np.full((rows, STEPS), np.nan)], axis=1)
+    truth = np.stack([ahead[:, s + 1 : s + 1 + hours] for s in range(STEPS)], axis=2)
+    return members, values, truth, rng.uniform(0.5, 2, (rows, hours))
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_weights_and_widths_that_follow_agree_with_plain_loops(seed):
-    rng = np.random.default_rng(seed)
-    members = np.sort(rng.normal(size=(3, 2, 12, 4, len(LEVELS))) + rng.normal(size=(3, 1, 1, 1, 1)), axis=-1)
-    truth, scale, pooled = rng.normal(size=(2, 12, 4)), rng.uniform(0.5, 2, (2, 12)), np.array([0.9, 1.0, 1.1])
-    truth[0, 4, 1] = np.nan
-    answers, trust = adaptive.played(Trust.fresh("ab", 3), members, truth, scale, LEVELS, pooled)
+    members, values, truth, scale = table(seed)
+    pooled = np.array([0.9, 1.0, 1.1])
+    fresh = replace(Trust.fresh("ab", 3), pooled=pooled)
+    answers, trust = adaptive.played(fresh, members, truth, scale, steps=range(1, STEPS + 1), levels=LEVELS)
     for row in range(2):
-        slow, width = slow_play(members[:, row], truth[row], scale[row], pooled)
+        slow, width = slow_play(members[:, row], values[row], scale[row], pooled)
         np.testing.assert_allclose(answers[row], slow, rtol=1e-9)
         np.testing.assert_allclose(trust.width[row], width)
+
+
+def test_an_answer_knows_the_hours_up_to_its_own_and_none_after():
+    members, _, truth, scale = table(0)
+    steps = range(1, STEPS + 1)
+    usual, _ = adaptive.played(Trust.fresh("ab", 3), members, truth, scale, steps=steps, levels=LEVELS)
+    for origin in range(members.shape[2]):
+        changed = truth.copy()
+        for o in range(members.shape[2]):
+            for s in range(STEPS):
+                if o + s + 1 > origin:
+                    changed[:, o, s] += 100
+        said, _ = adaptive.played(Trust.fresh("ab", 3), members, changed, scale, steps=steps, levels=LEVELS)
+        np.testing.assert_array_equal(said[:, : origin + 1], usual[:, : origin + 1])

@@ -40,18 +40,21 @@ class Trust:
         loss: faded mean pinball loss of each member in units of the series, ``(R, M)``.
         seen: faded number of origins behind it, ``(R,)``.
         width: log factor of the inner and the outer interval, ``(R, 2)``.
+        pooled: relative loss of each member over all series, ``(M,)``; it stands still between two calls of `settled`,
+            so that no answer depends on which other series are asked about.
     """
 
     resources: tuple[str, ...]
     loss: Floats
     seen: Floats
     width: Floats
+    pooled: Floats
 
     @classmethod
     def fresh(cls, resources: Sequence[str], members: int) -> Trust:
         """Nothing seen yet: all members count the same."""
         n = len(resources)
-        return cls(tuple(resources), np.zeros((n, members)), np.zeros(n), np.zeros((n, 2)))
+        return cls(tuple(resources), np.zeros((n, members)), np.zeros(n), np.zeros((n, 2)), np.ones(members))
 
     def rows(self, resources: Sequence[str]) -> Trust:
         """The rows of these series; one never seen gets the mean of all, and counts as unseen."""
@@ -64,29 +67,30 @@ class Trust:
             np.where(new[:, None], 0.0, self.loss[at]),
             np.where(new, 0.0, self.seen[at]),
             width,
+            self.pooled,
         )
 
-    def pooled(self) -> Floats:
-        """Relative loss of each member over all series, ``(M,)``; ones while nothing was seen."""
+    def settled(self) -> Trust:
+        """With what all series together say about the members as it is now; unchanged while nothing was seen."""
         judged = (self.seen > 0) & (self.loss.mean(axis=1) > 0)
         if not judged.any():
-            return np.ones(self.loss.shape[1])
-        return np.asarray(_relative(self.loss[judged]).mean(axis=0))
+            return self
+        return replace(self, pooled=np.asarray(_relative(self.loss[judged]).mean(axis=0)))
 
-    def weights(self, pooled: Floats) -> Floats:
+    def weights(self) -> Floats:
         """Share of each member, ``(R, M)``, rows sum to 1."""
-        own = np.where(self.loss.mean(axis=1, keepdims=True) > 0, _relative(self.loss), pooled)
+        own = np.where(self.loss.mean(axis=1, keepdims=True) > 0, _relative(self.loss), self.pooled)
         seen = self.seen[:, None]
-        score = -SHARP * (seen * own + PRIOR * pooled) / (seen + PRIOR)
+        score = -SHARP * (seen * own + PRIOR * self.pooled) / (seen + PRIOR)
         raw = np.exp(score - score.max(axis=1, keepdims=True))
         return np.asarray(raw / raw.sum(axis=1, keepdims=True))
 
     def after(self, loss: Floats, missed: Floats) -> Trust:
-        """One origin later.
+        """One hour later.
 
         Args:
-            loss: of each member at that origin, ``(R, M)``, NaN where the truth is not known.
-            missed: share of the steps outside of the inner and the outer interval, ``(R, 2)``.
+            loss: of each member for that hour, ``(R, M)``, NaN where the truth is not known.
+            missed: share of what was said of it that lies outside of the inner and the outer interval, ``(R, 2)``.
         """
         known = np.asarray(np.isfinite(loss).all(axis=1) & np.isfinite(missed).all(axis=1))
         fade = 0.5 ** (1 / HALF_LIFE)
@@ -101,16 +105,36 @@ class Trust:
             width=np.where(known[:, None], width, self.width),
         )
 
+    def judged(self, members: Floats, truth: Floats, scale: Floats, levels: Sequence[float]) -> Trust:
+        """After an hour is over, by all that was said of it.
+
+        Args:
+            members: what each member had said, ``(M, R, S, levels)``.
+            truth: of that hour, ``(R, S)``, NaN where unknown.
+            scale: unit of each forecast, ``(R, S)``.
+            levels: ascending.
+        """
+        tau = np.asarray(levels)
+        error = truth[None, ..., None] - members
+        loss = (np.maximum(tau * error, (tau - 1) * error).mean(axis=3) / scale).mean(axis=2)
+        answer = mixed(members, self.weights(), self.width, levels)
+        ends = [[list(levels).index(x) for x in pair] for pair in (INNER, OUTER)]
+        missed = [_outside(truth, answer[..., low], answer[..., high]) for low, high in ends]
+        return self.after(loss.T, np.stack(missed, axis=1))
+
     def to_json(self) -> dict[str, Any]:
         """Plain JSON."""
-        arrays = {name: getattr(self, name).tolist() for name in ("loss", "seen", "width")}
+        arrays = {name: getattr(self, name).tolist() for name in _ARRAYS}
         return {"resources": list(self.resources), **arrays}
 
     @classmethod
     def from_json(cls, said: Mapping[str, Any]) -> Trust:
         """The inverse of `to_json`."""
-        loss, seen, width = (np.asarray(said[name], float) for name in ("loss", "seen", "width"))
-        return cls(tuple(said["resources"]), loss, seen, width)
+        loss, seen, width, pooled = (np.asarray(said[name], float) for name in _ARRAYS)
+        return cls(tuple(said["resources"]), loss, seen, width, pooled)
+
+
+_ARRAYS = ("loss", "seen", "width", "pooled")
 
 
 def mixed(members: Floats, weights: Floats, width: Floats, levels: Sequence[float]) -> Floats:
@@ -131,30 +155,28 @@ def mixed(members: Floats, weights: Floats, width: Floats, levels: Sequence[floa
 
 
 def played(
-    trust: Trust, members: Floats, truth: Floats, scale: Floats, levels: Sequence[float], pooled: Floats
+    trust: Trust, members: Floats, truth: Floats, scale: Floats, *, steps: Sequence[int], levels: Sequence[float]
 ) -> tuple[Floats, Trust]:
-    """What would have been said at each origin knowing the ones before in full, and what is known after the last.
+    """What is said at consecutive origins, each knowing the hours up to its own, and what is known after the last.
 
-    In full means that hours which were still to come at an origin count as known when they belong to the origin before:
-    good for where weights and widths start, too kind for judging. A judgement tells only origins that are over.
+    At each origin the hour that has just ended is judged by all that was said of it, whichever origin said it. The
+    first ``max(steps)`` origins are there for what they said of later hours: their own hours count as told before.
 
     Args:
         trust: before the first origin; its rows are the rows of the arrays.
-        members: ``(M, R, O, S, levels)``.
+        members: ``(M, R, O, S, levels)``; origins are an hour apart.
         truth: ``(R, O, S)``, NaN where unknown.
         scale: ``(R, O)``.
+        steps: hours from an origin to each of its targets.
         levels: ascending.
-        pooled: relative loss of each member for series that were hardly seen, ``(M,)``.
     """
     answers = np.empty(members.shape[1:])
-    tau = np.asarray(levels)
-    error = truth[None, ..., None] - members
-    loss = np.maximum(tau * error, (tau - 1) * error).mean(axis=(3, 4)) / scale
-    inner, outer = ([list(levels).index(x) for x in pair] for pair in (INNER, OUTER))
+    back, step = np.asarray(steps), np.arange(len(steps))
     for o in range(truth.shape[1]):
-        answers[:, o] = mixed(members[:, :, o], trust.weights(pooled), trust.width, levels)
-        missed = [_outside(truth[:, o], answers[:, o, :, low], answers[:, o, :, high]) for low, high in (inner, outer)]
-        trust = trust.after(loss[:, :, o].T, np.stack(missed, axis=1))
+        if o >= back.max():
+            said = o - back
+            trust = trust.judged(members[:, :, said, step], truth[:, said, step], scale[:, said], levels)
+        answers[:, o] = mixed(members[:, :, o], trust.weights(), trust.width, levels)
     return answers, trust
 
 

@@ -95,6 +95,7 @@ class DemandPanel:
             base=np.clip(base, -FAR, FAR),
             features=np.stack(trees, axis=-1),
             truth=grid.pick(target),
+            steps=tuple(range(1, HORIZON + 1)),
             rules={"last value": last, "same hour yesterday": yesterday, "same hour last week": last_week},
             points={
                 "yesterday, moved": moved,

@@ -38,6 +38,7 @@ class Design:
         rules: the simple rules' forecasts by name, ``(R, O, S)``.
         center: level that ``base`` and ``features`` are measured from, ``(R, O)``; None for zero.
         points: further forecasts that an ensemble may weigh, by name, ``(R, O, S)``.
+        steps: hours from the origin to each target; empty where targets are no single hours.
     """
 
     resources: tuple[str, ...]
@@ -48,6 +49,7 @@ class Design:
     rules: Mapping[str, Floats]
     center: Floats | None = None
     points: Mapping[str, Floats] = field(default_factory=dict)
+    steps: tuple[int, ...] = ()
 
     def rows(self, mask: NDArray[np.bool_]) -> tuple[Floats, Floats, Floats]:
         """Line columns, tree columns and scale of the cells where the mask ``(R, O, S)`` is true."""
@@ -80,8 +82,21 @@ class Panel(Protocol):
 class Forecaster(Protocol):
     """Turns a design into quantiles."""
 
+    #: Whether what came changes its answers hour by hour.
+    every_hour: ClassVar[bool]
+    #: Quantile levels of its answers, ascending, those of `LEVELS` among them.
+    levels: ClassVar[tuple[float, ...]]
+
     def quantiles(self, design: Design) -> Floats:
-        """``(R, O, S, levels)``, NaN where nothing can be said."""
+        """``(R, O, S, levels)`` with what was known when it was fitted, NaN where nothing can be said."""
+        ...
+
+    def played(self, design: Design) -> tuple[Floats, Self]:
+        """What is said at origins in order of time, each knowing what came before it, and the forecaster after them.
+
+        For one that follows every hour, origins are an hour apart, and the first ``max(steps)`` of them had their own
+        hours told before.
+        """
         ...
 
     def parts(self) -> tuple[dict[str, Any], dict[str, bytes]]:
@@ -92,28 +107,34 @@ class Forecaster(Protocol):
 class Learned(Forecaster, Protocol):
     """A forecaster that is fitted, and calibrated on what it was not fitted on."""
 
-    #: Whether it is calibrated on every held-back hour, or on those that it is judged on.
-    every_hour: ClassVar[bool]
-
-    @classmethod
-    def fit(cls, design: Design, *, floor: float | None, seed: int) -> Self:
-        """Learn from the cells of a design whose truth is known."""
+    def taught(self, *earlier: Self) -> Self:
+        """This one with what earlier fits learned from the origins that they played and were not fitted on."""
         ...
 
-    def calibrated(self, held: Sequence[tuple[Self, Design]]) -> Self:
-        """This model with what designs that the model beside each was not fitted on say, oldest first."""
+
+class Family(Protocol):
+    """Fits a learned forecaster."""
+
+    def fit(self, design: Design, *, floor: float | None, seed: int) -> Any:  # noqa: ANN401 - a Learned
+        """Learn from the cells of a design whose truth is known."""
         ...
 
 
 @dataclass(frozen=True)
 class Boosted:
-    """The learned forecaster: booster and conformal factors by step; ``floor`` bounds the answer from below."""
+    """The learned forecaster: booster and conformal factors by step; ``floor`` bounds the answer from below.
+
+    Attributes:
+        seen: designs that it answered and was not fitted on, with the answers before any stretching; not stored.
+    """
 
     booster: QuantileBooster
     factors: Floats
     floor: float | None
+    seen: tuple[tuple[Design, Floats], ...] = ()
 
     every_hour: ClassVar[bool] = False
+    levels: ClassVar[tuple[float, ...]] = LEVELS
 
     @classmethod
     def fit(cls, design: Design, *, floor: float | None, seed: int) -> Boosted:
@@ -123,9 +144,14 @@ class Boosted:
         booster = QuantileBooster.fit(base, features, design.truth[mask] / scale, LEVELS, seed=seed)
         return cls(booster, np.ones((design.truth.shape[2], len(LEVELS))), floor)
 
-    def calibrated(self, held: Sequence[tuple[Boosted, Design]]) -> Boosted:
-        """Stretched as far as held-back designs ask for."""
-        return replace(self, factors=joint_factors(held))
+    def taught(self, *earlier: Boosted) -> Boosted:
+        """Stretched as far as all that the earlier ones answered asks for."""
+        return replace(self, factors=joint_factors([pair for one in earlier for pair in one.seen]))
+
+    def played(self, design: Design) -> tuple[Floats, Boosted]:
+        """See `Forecaster.played`: the answers stay as they are."""
+        bare = self.bare(design)
+        return self._stretched(design, bare), replace(self, seen=(*self.seen, (design, bare)))
 
     def bare(self, design: Design) -> Floats:
         """Quantiles before any stretching or bound, ``(R, O, S, levels)``."""
@@ -137,7 +163,10 @@ class Boosted:
 
     def quantiles(self, design: Design) -> Floats:
         """``(R, O, S, levels)``."""
-        out = self.bare(design)
+        return self._stretched(design, self.bare(design))
+
+    def _stretched(self, design: Design, bare: Floats) -> Floats:
+        out = bare.copy()
         for step, factors in enumerate(self.factors):
             out[:, :, step] = conformal.stretched(out[:, :, step], factors, LEVELS, design.scale)
         return out if self.floor is None else np.maximum(out, self.floor)
@@ -155,6 +184,9 @@ class Rule:
     band: ErrorBand
     floor: float | None
 
+    every_hour: ClassVar[bool] = False
+    levels: ClassVar[tuple[float, ...]] = LEVELS
+
     @classmethod
     def fit(cls, name: str, past: Design, *, floor: float | None) -> Rule:
         """Learn the errors that the rule made at the origins of ``past``."""
@@ -168,17 +200,20 @@ class Rule:
         )
         return out if self.floor is None else np.maximum(out, self.floor)
 
+    def played(self, design: Design) -> tuple[Floats, Rule]:
+        """See `Forecaster.played`: a rule stays as it is."""
+        return self.quantiles(design), self
+
     def parts(self) -> tuple[dict[str, Any], dict[str, bytes]]:
         """Body and files of a bundle."""
         return {"kind": "rule", "band": self.band.to_json(), "floor": self.floor}, {}
 
 
-def joint_factors(held: Sequence[tuple[Boosted, Design]]) -> Floats:
-    """Stretch factors by step, ``(S, levels)``, from designs that the model beside each was not fitted on.
+def joint_factors(answers: Sequence[tuple[Design, Floats]]) -> Floats:
+    """Stretch factors by step, ``(S, levels)``, from designs and what was said of them, ``(R, O, S, levels)``.
 
     Resources that never change say nothing about the width that the others need.
     """
-    answers = [(d, model.bare(d)) for model, d in held]
     factors = []
     for step in range(answers[0][0].truth.shape[2]):
         y = np.concatenate([np.where(moves(d.truth), d.truth[:, :, step], np.nan).ravel() for d, _ in answers])
@@ -186,6 +221,11 @@ def joint_factors(held: Sequence[tuple[Boosted, Design]]) -> Floats:
         scale = np.concatenate([d.scale.ravel() for d, _ in answers])
         factors.append(conformal.stretch(y, quantiles, LEVELS, scale))
     return np.stack(factors)
+
+
+def usual(answers: Floats, levels: Sequence[float]) -> Floats:
+    """The levels `LEVELS` out of all that a forecaster answers."""
+    return answers[..., [list(levels).index(level) for level in LEVELS]]
 
 
 def forecaster_of(body: Mapping[str, Any], parts: Mapping[str, bytes]) -> Forecaster:

@@ -10,7 +10,7 @@ import numpy as np
 
 from aws_auto.errors import SchemaError
 from aws_auto.ml.forecast.demand import HORIZON, DemandPanel
-from aws_auto.ml.forecast.ensemble import Ensemble
+from aws_auto.ml.forecast.ensemble import Blend
 from aws_auto.ml.forecast.grid import hourly
 from aws_auto.ml.recipes import charts, recipe
 from aws_auto.ml.recipes.panel import PanelPredictor
@@ -71,7 +71,7 @@ class DemandForecaster:
             champion=champion,
             rows=frame.data,
             progress=progress,
-            family=Ensemble,
+            family=Blend(),
         )
         decision, reason = recipe.decide(trial.backtests, champion_is_rule=trial.champion_is_rule)
         origin = recipe.lineage(frame, seed=seed, simulated=simulated)

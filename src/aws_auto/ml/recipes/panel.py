@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -13,13 +13,14 @@ from aws_auto.errors import ArtifactError, NotEnoughData, SchemaError
 from aws_auto.frame import RESOURCE, TIMESTAMP
 from aws_auto.ml import files
 from aws_auto.ml.forecast import panel as panels
-from aws_auto.ml.forecast.ensemble import Ensemble
+from aws_auto.ml.forecast.asked import told_answers
 from aws_auto.ml.forecast.grid import HOUR_US
+from aws_auto.ml.forecast.levels import at_levels
 from aws_auto.ml.forecast.panel import LEVELS, Forecaster, Panel, Rule
 from aws_auto.results import Field
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -34,7 +35,8 @@ class PanelPredictor:
     A row in the middle of an hour is answered from the hour before. Columns of the answer, for each step such as
     ``1h``: ``expected_1h`` (median), ``low_1h``, ``high_1h`` (80 % interval); ``forecast_from`` is the start of
     step 1; ``note`` says why there is no answer. History is what the rows themselves hold: send at least 24 hours
-    of a resource, better four weeks.
+    of a resource, better four weeks. Hours that came since the training and have a week before them in the rows also
+    tell the model which of its members to believe and how wide to be, each answer by what came before it.
     """
 
     recipe: str
@@ -52,9 +54,7 @@ class PanelPredictor:
         Raises:
             SchemaError: a required column is missing.
         """
-        missing = [f.name for f in self.schema if f.required and f.name not in rows.columns]
-        if missing:
-            raise SchemaError(f"missing {', '.join(missing)}", where=self.recipe, hint=f"there is {rows.columns}")
+        self._check(rows)
         answers = np.full((len(rows), len(self.steps), len(LEVELS)), np.nan)
         origin_hour = origin_hours(rows)
         try:
@@ -68,29 +68,61 @@ class PanelPredictor:
         asked = inside & (row >= 0)
         if asked.any():
             origins, place = np.unique(column[asked], return_inverse=True)
-            answers[asked] = self.forecaster.quantiles(panel.design(origins))[row[asked], place]
+            answers[asked] = self.answers(panel, origins)[row[asked], place]
         return self._table(rows, origin_hour, answers)
 
-    def observed(self, rows: pl.DataFrame, *, since: datetime) -> PanelPredictor:
-        """The same model after the hours from ``since`` on have come: weights and widths follow, nothing is fitted.
-
-        A model that does not learn from hour to hour is returned as it is.
+    def quantiles(self, rows: pl.DataFrame, levels: Sequence[float]) -> pl.DataFrame:
+        """Quantiles of the next hours of each resource, from its newest hour in the rows that was over.
 
         Args:
-            rows: history of the resources as for `predict`, with at least a day before ``since``.
-            since: start of the first hour not told before.
+            rows: history as for `predict`, up to now.
+            levels: in (0, 1), in any order; beyond those that were learned, a normal tail.
+
+        Returns:
+            ``resource_id``, ``timestamp`` (start of the hour that is forecast), ``horizon`` (1 is the next hour) and
+            one column for each level, such as ``q0.5``; a resource whose history is too short has no rows.
+
+        Raises:
+            SchemaError: a required column is missing.
+            UsageError: a level that is none.
         """
-        if not isinstance(self.forecaster, Ensemble):
-            return self
+        self._check(rows)
+        at_levels(np.zeros(len(self.forecaster.levels)), self.forecaster.levels, levels)
         try:
             panel = self.panel_of(unique(rows), self.settings)
         except NotEnoughData:
-            return self
-        first = int(since.timestamp()) // 3600 - panel.grid.first
-        origins = np.arange(max(first - panel.reach, 0), panel.grid.hours - panel.reach, dtype=np.int64)
-        if not len(origins):
-            return self
-        return replace(self, forecaster=self.forecaster.observed(panel.design(origins)))
+            return _quantile_table(levels, [])
+        newest = rows.select(RESOURCE, hour=pl.Series(origin_hours(rows))).group_by(RESOURCE).max()
+        column = dict(newest.iter_rows())
+        at = np.array([column[name] for name in panel.grid.resources]) - panel.grid.first
+        origins, place = np.unique(np.clip(at, 0, panel.grid.hours - 1), return_inverse=True)
+        said = self._told(panel, origins)[np.arange(len(at)), place]
+        found = at_levels(said, self.forecaster.levels, levels)
+        return _quantile_table(
+            levels,
+            [
+                (name, (int(at[r]) + panel.grid.first + step) * HOUR_US, step, *found[r, s])
+                for r, name in enumerate(panel.grid.resources)
+                for s, step in enumerate(self._hours())
+                if np.isfinite(found[r, s]).all()
+            ],
+        )
+
+    def answers(self, panel: Panel, origins: Ints) -> Floats:
+        """What is said at these columns, ``(R, O, S, LEVELS)``; see `told_answers`."""
+        return panels.usual(self._told(panel, origins), self.forecaster.levels)
+
+    def _told(self, panel: Panel, origins: Ints) -> Floats:
+        since = int(self.trained_until.timestamp()) // 3600 + 1 - panel.grid.first
+        return told_answers(self.forecaster, panel, origins, since=since)
+
+    def _hours(self) -> tuple[int, ...]:
+        return tuple(int(step.removesuffix("h")) for step in self.steps)
+
+    def _check(self, rows: pl.DataFrame) -> None:
+        missing = [f.name for f in self.schema if f.required and f.name not in rows.columns]
+        if missing:
+            raise SchemaError(f"missing {', '.join(missing)}", where=self.recipe, hint=f"there is {rows.columns}")
 
     def files(self) -> dict[str, bytes]:
         """A bundle that the recipe's ``load`` reads."""
@@ -156,6 +188,12 @@ class PanelPredictor:
             *(pl.Series(name, values).fill_nan(None) for name, values in columns.items()),
             note=pl.when(pl.Series(unknown)).then(pl.lit("too little history of this resource in the rows")),
         )
+
+
+def _quantile_table(levels: Sequence[float], rows: list[tuple[Any, ...]]) -> pl.DataFrame:
+    columns = {RESOURCE: pl.String, TIMESTAMP: pl.Int64, "horizon": pl.Int64}
+    table = pl.DataFrame(rows, schema={**columns, **{f"q{x:g}": pl.Float64 for x in levels}}, orient="row")
+    return table.with_columns(pl.col(TIMESTAMP).cast(pl.Datetime("us")).dt.replace_time_zone("UTC"))
 
 
 def unique(rows: pl.DataFrame) -> pl.DataFrame:

@@ -38,7 +38,7 @@ def quality(predictor: PanelPredictor, frame: MetricFrame, *, since: datetime, w
         return None
     test, past = panel.design(origins), panel.design(panels.recent_origins(panel, start))
     floor = 0.0 if np.nanmin(panel.grid.values) >= 0 else None
-    answers = {"ours": predictor.forecaster.quantiles(test)}
+    answers = {"ours": predictor.answers(panel, origins)}
     answers |= {name: Rule.fit(name, past, floor=floor).quantiles(test) for name in test.rules}
     size = panels.typical_size(past)[:, None, None]
     judged = np.isfinite(test.truth) & np.isfinite(size) & (size > 0)

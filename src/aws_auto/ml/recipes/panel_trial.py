@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
@@ -13,6 +13,7 @@ from aws_auto.frame import RESOURCE, TIMESTAMP
 from aws_auto.ml.evaluation import metrics
 from aws_auto.ml.evaluation.backtest import (
     Contest,
+    Split,
     Statistic,
     judge,
     plain_loss,
@@ -22,7 +23,7 @@ from aws_auto.ml.evaluation.backtest import (
 )
 from aws_auto.ml.forecast import panel as panels
 from aws_auto.ml.forecast.grid import DAY, HOUR_US
-from aws_auto.ml.forecast.panel import LEVELS, Boosted, Design, Learned, Panel, Rule
+from aws_auto.ml.forecast.panel import LEVELS, Boosted, Design, Family, Learned, Panel, Rule
 from aws_auto.ml.recipes.panel import PanelPredictor
 from aws_auto.results import BackTest, Calibration
 
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
-
-L = TypeVar("L", bound=Learned)
 
 LEAST_DAYS = 10
 LEAST_SHARE = 0.5
@@ -79,7 +78,7 @@ def run_trial(  # noqa: PLR0913 - one call, every argument named
     champion: Predictor | None,
     rows: pl.DataFrame,
     progress: Progress,
-    family: type[Learned] = Boosted,
+    family: Family = Boosted,
 ) -> Trial:
     """Calibrate, fit, judge on held-back origins, then fit again on everything.
 
@@ -104,14 +103,14 @@ def run_trial(  # noqa: PLR0913 - one call, every argument named
     floor = 0.0 if np.nanmin(panel.grid.values) >= 0 else None
     progress("calibrate on the past", 0, 4)
     first = _fitted(family, panel, parts.calibrate, floor=floor, seed=seed, what=what)
-    held = panel.design(rolling_origins(parts.calibrate - 1, parts.test - panel.reach - 1, 1))
+    _, first = first.played(panel.design(_held_back(first, panel, parts.calibrate, parts.test)))
     progress("fit on the past", 1, 4)
-    trial = _fitted(family, panel, parts.test, floor=floor, seed=seed, what=what)
-    trial = trial.calibrated([(first, held)])
+    trial = _fitted(family, panel, parts.test, floor=floor, seed=seed, what=what).taught(first)
     origins = rolling_origins(parts.test - 1, parts.end - panel.reach - 1, every)
     test = panel.design(origins)
     past = panel.design(panels.recent_origins(panel, parts.test))
-    answers: dict[str, Floats] = {"ours": trial.quantiles(test)}
+    said, trial = _judged(trial, panel, parts, origins, test)
+    answers: dict[str, Floats] = {"ours": panels.usual(said, trial.levels)}
     answers |= {name: Rule.fit(name, past, floor=floor).quantiles(test) for name in test.rules}
     progress("judge", 2, 4)
     champion_answers, notes = _asked(champion, panel, origins, rows, test, metric)
@@ -121,15 +120,12 @@ def run_trial(  # noqa: PLR0913 - one call, every argument named
     backtests = tuple(_contest(scored, *contest, what, seed) for contest in _CONTESTS)
     progress("fit on everything", 3, 4)
     final = _fitted(family, panel, parts.end, floor=floor, seed=seed, what=what)
-    newer = test
-    if family.every_hour:
-        newer = panel.design(rolling_origins(parts.test - 1, parts.end - panel.reach - 1, 1))
     newest = panel.design(panels.recent_origins(panel, parts.end))
     best = backtests[0].baseline_name
     return Trial(
         backtests=backtests,
         calibration=_calibration(answers["ours"], np.where(scored.judged, test.truth, np.nan), what),
-        learned=final.calibrated([(first, held), (trial, newer)]),
+        learned=final.taught(first, trial),
         rule=Rule.fit(best, newest, floor=floor),
         notes=(*notes, *_left_out(scored, test)),
         champion_is_rule=isinstance(champion, PanelPredictor) and champion.is_rule,
@@ -157,11 +153,28 @@ _CONTESTS = (
 )
 
 
-def _fitted(family: type[L], panel: Panel, limit: int, *, floor: float | None, seed: int, what: str) -> L:
+def _fitted(family: Family, panel: Panel, limit: int, *, floor: float | None, seed: int, what: str) -> Learned:
     design = panel.design(panels.sampled_origins(panel, limit, seed))
     if (design.answerable() & np.isfinite(design.truth)).sum() < 100:
         raise NotEnoughData("fewer than 100 hours can be learned from in the first half of the history", where=what)
-    return family.fit(design, floor=floor, seed=seed)
+    fitted: Learned = family.fit(design, floor=floor, seed=seed)
+    return fitted
+
+
+def _held_back(model: Learned, panel: Panel, start: int, end: int) -> Ints:
+    """Origins that say how a model does that was fitted up to ``start``, on the columns up to ``end``."""
+    if model.every_hour:
+        return rolling_origins(start - panel.reach, end - 1, 1)
+    return rolling_origins(start - 1, end - panel.reach - 1, 1)
+
+
+def _judged(trial: Learned, panel: Panel, parts: Split, origins: Ints, test: Design) -> tuple[Floats, Learned]:
+    """Answers at the origins that are judged; one that follows every hour is told those between them as well."""
+    if not trial.every_hour:
+        return trial.played(test)
+    hours = _held_back(trial, panel, parts.test, parts.end)
+    answers, after = trial.played(panel.design(hours))
+    return answers[:, np.searchsorted(hours, origins)], after
 
 
 def _scored(

@@ -6,10 +6,11 @@ import pytest
 from aws_auto.ml.forecast import adaptive
 from aws_auto.ml.forecast.adaptive import Trust
 from aws_auto.ml.forecast.demand import HORIZON, DemandPanel
-from aws_auto.ml.forecast.ensemble import DENSE, Ensemble
+from aws_auto.ml.forecast.ensemble import Blend
 from aws_auto.ml.forecast.grid import DAY, HourGrid
+from aws_auto.ml.forecast.group import DENSE
 from aws_auto.ml.forecast.lines import TIE, own_lines
-from aws_auto.ml.forecast.panel import LEVELS, forecaster_of
+from aws_auto.ml.forecast.panel import forecaster_of
 
 HOURS = 500
 NAMES = ("flat", "gapped", "jumped", "short", "usual", "zero")
@@ -34,66 +35,79 @@ def panel():
 
 @pytest.fixture(scope="module")
 def model(panel):
-    return Ensemble.fit(panel.design(np.arange(24, 400)), floor=0.0, seed=0)
+    return Blend().fit(panel.design(np.arange(24, 400)), floor=0.0, seed=0)
+
+
+def hours(first, last):
+    """Origins that tell the hours from ``first`` to ``last``."""
+    return np.arange(first - HORIZON, last + 1)
+
+
+def told(model, panel, first, last):
+    return model.played(panel.design(hours(first, last)))[1]
 
 
 def test_every_odd_series_gets_a_finite_answer_and_steady_ones_stay_where_they_are(panel, model):
-    told = model.observed(panel.design(np.arange(400, HOURS - HORIZON)))
-    answers = told.dense(panel.design(np.array([HOURS - 1])))[:, 0]
-    assert np.isfinite(answers).all()
-    assert (np.diff(answers, axis=-1) >= 0).all()
-    by_name = dict(zip(NAMES, answers, strict=True))
+    answers, _ = model.played(panel.design(hours(400, HOURS - 1)))
+    last = answers[:, -1]
+    assert np.isfinite(last).all()
+    assert (np.diff(last, axis=-1) >= 0).all()
+    by_name = dict(zip(NAMES, last, strict=True))
     np.testing.assert_allclose(by_name["zero"], 0, atol=1e-6)
     np.testing.assert_allclose(by_name["flat"], 7, rtol=0.05)
 
 
 def test_after_a_jump_the_new_level_is_forecast(panel, model):
-    answers = model.observed(panel.design(np.arange(400, HOURS - HORIZON))).dense(panel.design(np.array([HOURS - 1])))
-    assert (answers[NAMES.index("jumped"), 0, :, DENSE.index(0.5)] > 800).all()
+    answers, _ = model.played(panel.design(hours(400, HOURS - 1)))
+    assert (answers[NAMES.index("jumped"), -1, :, DENSE.index(0.5)] > 800).all()
 
 
 def test_a_stored_ensemble_answers_the_same_also_after_it_was_told(panel, model):
-    told = model.observed(panel.design(np.arange(400, 420)))
-    again = forecaster_of(*told.parts())
+    later = told(model, panel, 400, 420)
+    again = forecaster_of(*later.parts())
     design = panel.design(np.array([450]))
-    np.testing.assert_array_equal(again.quantiles(design), told.quantiles(design))
-    assert again.quantiles(design).shape == (len(NAMES), 1, HORIZON, len(LEVELS))
+    np.testing.assert_array_equal(again.quantiles(design), later.quantiles(design))
+    assert again.quantiles(design).shape == (len(NAMES), 1, HORIZON, len(DENSE))
+    assert again.names == model.names
 
 
-def test_telling_hours_one_by_one_or_at_once_leads_to_the_same_trust(panel, model):
-    origins = np.arange(400, 410)
-    # The mean over all series, which unseen ones lean on, is taken when a batch begins.
-    seen = model.observed(panel.design(np.arange(350, 400)))
-    at_once = seen.observed(panel.design(origins))
-    one_by_one = seen
-    for origin in origins:
-        one_by_one = one_by_one.observed(panel.design(np.array([origin])))
+def test_telling_hours_one_by_one_or_at_once_is_the_same(panel, model):
+    answers, at_once = model.played(panel.design(hours(400, 409)))
+    one_by_one = model
+    for hour in range(400, 410):
+        said, one_by_one = one_by_one.played(panel.design(hours(hour, hour)))
+        np.testing.assert_allclose(said[:, -1], answers[:, hour - 400 + HORIZON], rtol=1e-12)
     np.testing.assert_allclose(one_by_one.trust.loss, at_once.trust.loss)
-    np.testing.assert_allclose(one_by_one.trust.seen, at_once.trust.seen)
+    np.testing.assert_allclose(one_by_one.trust.width, at_once.trust.width)
+
+
+def test_what_is_said_of_one_series_does_not_depend_on_the_others(panel, model):
+    alone = DemandPanel(HourGrid(("usual",), panel.grid.first, panel.grid.values[[NAMES.index("usual")]]))
+    beside, _ = model.played(panel.design(hours(400, 450)))
+    by_itself, _ = model.played(alone.design(hours(400, 450)))
+    np.testing.assert_allclose(by_itself[0], beside[NAMES.index("usual")], rtol=1e-12)
 
 
 def test_telling_changes_trust_and_nothing_else(panel, model):
-    told = model.observed(panel.design(np.arange(400, 450)))
-    assert told.boosters is model.boosters
-    assert told.own is model.own
-    assert (told.trust.seen[NAMES.index("usual")]) > 10
-    assert not np.allclose(told.trust.weights(told.trust.pooled()), model.trust.weights(model.trust.pooled()))
+    later = told(model, panel, 400, 450)
+    assert later.groups is model.groups
+    assert later.trust.seen[NAMES.index("usual")] > 10
+    assert not np.allclose(later.trust.weights(), model.trust.weights())
 
 
 def test_a_stranger_is_answered_with_what_is_true_of_all(model):
     grid = odd_grid(seed=3)
     strangers = DemandPanel(HourGrid(tuple(f"new {n}" for n in NAMES), grid.first, grid.values))
-    answers = model.dense(strangers.design(np.array([HOURS - 60])))
+    answers, later = model.played(strangers.design(hours(400, HOURS - 60)))
     assert np.isfinite(answers[NAMES.index("usual")]).all()
-    told = model.observed(strangers.design(np.arange(400, 420)))
-    assert told.trust.resources == model.trust.resources
+    assert later.trust.resources == model.trust.resources
 
 
 def test_the_member_that_was_right_is_believed():
     trust = Trust.fresh(("a",), 3)
     for _ in range(30):
         trust = trust.after(np.array([[0.1, 1.0, 1.0]]), np.zeros((1, 2)))
-    assert trust.weights(trust.pooled())[0, 0] > 0.99
+    assert trust.weights()[0, 0] > 0.99
     assert (trust.width < 0).all()
     assert (trust.width >= adaptive.NARROWEST).all()
 

@@ -8,7 +8,9 @@ import numpy as np
 import polars as pl
 import pytest
 
+from aws_auto.errors import UsageError
 from aws_auto.frame import MetricFrame
+from aws_auto.ml.forecast.demand import HORIZON
 from aws_auto.ml.recipes import catalog
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
@@ -70,11 +72,56 @@ def test_alarms_cannot_be_judged_without_labels():
     assert recipe.history == timedelta(0)
 
 
-def test_a_model_that_is_told_what_came_answers_differently_and_is_not_fitted_again(trained):
+def served(recipe, files, rows):
+    return recipe.load(files).predict(rows).filter(pl.col("timestamp") == rows["timestamp"].max())
+
+
+def test_what_is_served_is_what_a_model_says_that_was_told_hour_by_hour_since_its_training(trained):
     recipe, files = trained
     rows = demand(DAYS).data
     predictor = recipe.load(files)
-    told = predictor.observed(rows, since=START + timedelta(days=DAYS - 2))
-    assert told.forecaster.boosters is predictor.forecaster.boosters
-    assert not told.predict(rows.tail(240)).equals(predictor.predict(rows.tail(240)))
-    assert predictor.observed(rows, since=START + timedelta(days=DAYS + 1)) is predictor
+    panel = predictor.panel_of(rows, predictor.settings)
+    model = predictor.forecaster
+    for hour in range(24 * (DAYS - 2), 24 * DAYS):
+        answers, model = model.played(panel.design(np.arange(hour - HORIZON, hour + 1)))
+    for word, level in (("low", 0.1), ("expected", 0.5), ("high", 0.9)):
+        said = served(recipe, files, rows).sort("resource_id")[f"{word}_4h"]
+        np.testing.assert_allclose(said, answers[:, -1, -1, model.levels.index(level)])
+    assert not np.allclose(predictor.forecaster.quantiles(panel.design(np.array([hour]))), answers[:, -1:])
+
+
+def test_an_answer_is_the_same_whether_it_is_asked_alone_or_with_all_that_came_before(trained):
+    recipe, files = trained
+    rows = demand(DAYS).data
+    cut = rows.filter(pl.col("timestamp") <= START + timedelta(hours=24 * DAYS - 20))
+    both = recipe.load(files).predict(rows).join(served(recipe, files, cut), on=["resource_id", "timestamp"])
+    assert len(both) == 3
+    np.testing.assert_allclose(both["expected_4h"], both["expected_4h_right"])
+
+
+def test_quantiles_of_the_next_hours_are_those_of_predict_and_further_ones(trained):
+    recipe, files = trained
+    rows = demand(DAYS).data
+    table = recipe.load(files).quantiles(rows, (0.99, 0.5, 0.1, 0.05))
+    assert table.columns == ["resource_id", "timestamp", "horizon", "q0.99", "q0.5", "q0.1", "q0.05"]
+    assert table["horizon"].to_list() == [1, 2, 3, 4] * 3
+    assert table["timestamp"][0] == rows["timestamp"].max() + timedelta(hours=1)
+    assert (table["q0.99"] > table["q0.5"]).all()
+    assert (table["q0.05"] < table["q0.1"]).all()
+    said = served(recipe, files, rows).sort("resource_id")
+    first = table.filter(pl.col("horizon") == 1)
+    np.testing.assert_allclose(first["q0.5"], said["expected_1h"])
+    np.testing.assert_allclose(first["q0.1"], said["low_1h"])
+
+
+def test_a_level_that_is_none_is_refused(trained):
+    recipe, files = trained
+    with pytest.raises(UsageError, match="1 is no quantile level"):
+        recipe.load(files).quantiles(demand(DAYS).data, (0.5, 1))
+
+
+def test_without_history_there_are_no_quantiles(trained):
+    recipe, files = trained
+    table = recipe.load(files).quantiles(demand(DAYS).data.with_columns(request_count=pl.lit(None, pl.Float64)), (0.5,))
+    assert table.is_empty()
+    assert table.columns == ["resource_id", "timestamp", "horizon", "q0.5"]
