@@ -52,7 +52,7 @@ class DemandPanel:
         four weeks, so that one model serves all sizes and levels.
         """
         grid = self.grid
-        window = _Window.of(grid, origins)
+        window = Window.of(grid, origins)
         target = origins[..., None] + np.arange(1, HORIZON + 1)
         shape = target.shape
 
@@ -60,23 +60,23 @@ class DemandPanel:
             return np.broadcast_to(value[..., None], shape)
 
         def known(value: Floats, *others: Floats) -> Floats:
-            return _first_known(value, *others, over_steps(window.center))
+            return first_known(value, *others, over_steps(window.center))
 
         lags = {h: grid.pick(origins - h) for h in range(DAY + 6)}
         days = [grid.pick(target - DAY * d) for d in range(1, 8)]
         weeks = [grid.pick(target - WEEK * w) for w in range(1, 5)]
-        same_hour, same_week = _mean_of(days), _mean_of(weeks)
-        last = over_steps(_first_known(lags[0], lags[1], lags[2], window.center))
+        same_hour, same_week = mean_of(days), mean_of(weeks)
+        last = over_steps(first_known(lags[0], lags[1], lags[2], window.center))
         yesterday = known(days[0], same_hour, last)
         last_week = known(weeks[0], same_hour, yesterday)
         shifts = [_shift(lags, width) for width in (1, 3, 6)]
         week_lags = [grid.pick(origins - WEEK - h) for h in range(3)]
-        week_shift = _zero(_mean_of([lags[h] - week_lags[h] for h in range(3)]))
+        week_shift = _zero(mean_of([lags[h] - week_lags[h] for h in range(3)]))
         moved = yesterday + over_steps(_zero(shifts[1]))
         week_moved = last_week + over_steps(week_shift)
         usual_moved = known(same_hour, last) + over_steps(_zero(_usual_shift(grid, origins)))
 
-        values = [*(over_steps(_first_known(lags[h], window.center)) for h in LAGS)]
+        values = [*(over_steps(first_known(lags[h], window.center)) for h in LAGS)]
         values += [known(d, same_hour, last) for d in days[:7]]
         values += [known(w, same_hour, yesterday) for w in weeks]
         values += [moved, week_moved, usual_moved, known(same_hour, last), known(same_week, same_hour, last)]
@@ -103,15 +103,13 @@ class DemandPanel:
                 "usual day, moved": usual_moved,
                 "usual day": known(same_hour, last),
                 "mean of the last day": over_steps(window.center),
-                "mean of the last hours": over_steps(
-                    _first_known(_mean_of([lags[h] for h in range(4)]), window.center)
-                ),
+                "mean of the last hours": over_steps(first_known(mean_of([lags[h] for h in range(4)]), window.center)),
             },
         )
 
 
 @dataclass(frozen=True)
-class _Window:
+class Window:
     """Level, unit and spread of the hours before each origin, all ``(R, O)``."""
 
     center: Floats
@@ -122,7 +120,8 @@ class _Window:
     rough: Floats
 
     @classmethod
-    def of(cls, grid: HourGrid, origins: Ints) -> _Window:
+    def of(cls, grid: HourGrid, origins: Ints) -> Window:
+        """From the four weeks before each of the origins ``(R, O)``."""
         values = grid.values
 
         def at(table: Floats) -> Floats:
@@ -133,10 +132,10 @@ class _Window:
         hour = np.full_like(values, np.nan)
         hour[:, 1:] = values[:, :-1]
         week_mean = at(trailing_mean(values, WEEK, SEQUENCE))
-        center = _first_known(at(trailing_mean(values, DAY, DAY // 4)), week_mean)
+        center = first_known(at(trailing_mean(values, DAY, DAY // 4)), week_mean)
         size = at(trailing_mean(np.abs(values), WEEK, SEQUENCE))
         rough = at(trailing_mean(np.abs(values - hour), DAY, DAY // 4))
-        change = _first_known(
+        change = first_known(
             at(trailing_mean(np.abs(values - before), MONTH, LEAST_CHANGES)),
             at(trailing_mean(np.abs(values - hour), WEEK, DAY // 4)),
             np.zeros_like(size),
@@ -161,13 +160,13 @@ class _Window:
 
 def _shift(lags: dict[int, Floats], width: int) -> Floats:
     """How far the last ``width`` hours lie over the same hours of the day before."""
-    return _mean_of([lags[h] - lags[h + DAY] for h in range(width)])
+    return mean_of([lags[h] - lags[h + DAY] for h in range(width)])
 
 
 def _usual_shift(grid: HourGrid, origins: Ints) -> Floats:
     """How far the last three hours lie over the mean of the same hours of seven days."""
-    return _mean_of(
-        [grid.pick(origins - h) - _mean_of([grid.pick(origins - h - DAY * d) for d in range(1, 8)]) for h in range(3)]
+    return mean_of(
+        [grid.pick(origins - h) - mean_of([grid.pick(origins - h - DAY * d) for d in range(1, 8)]) for h in range(3)]
     )
 
 
@@ -185,18 +184,20 @@ def _std(table: Floats) -> Floats:
 
 
 def _deviation(tables: list[Floats]) -> Floats:
-    mean = _mean_of(tables)
-    return np.asarray(np.sqrt(_mean_of([(t - mean) ** 2 for t in tables])))
+    mean = mean_of(tables)
+    return np.asarray(np.sqrt(mean_of([(t - mean) ** 2 for t in tables])))
 
 
-def _first_known(*choices: Floats) -> Floats:
+def first_known(*choices: Floats) -> Floats:
+    """The first finite of them, cell by cell."""
     out = choices[0]
     for other in choices[1:]:
         out = np.where(np.isfinite(out), out, other)
     return out
 
 
-def _mean_of(tables: list[Floats]) -> Floats:
+def mean_of(tables: list[Floats]) -> Floats:
+    """Mean of what is finite, cell by cell; NaN where nothing is."""
     total = np.zeros_like(tables[0])
     count = np.zeros_like(tables[0])
     for table in tables:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
+#: Cells of all members that are held in memory at a time; more series are played in turns, as none needs another.
+MOST_CELLS = 1_000_000
 #: Groups that every ensemble has.
 USUAL = ("straight", "rules")
 
@@ -60,11 +62,21 @@ class Ensemble:
 
     def played(self, design: Design) -> tuple[Floats, Ensemble]:
         """See `Forecaster.played`; nothing is fitted, and each hour costs the same."""
-        rows = self.trust.rows(design.resources)
-        answers, rows = adaptive.played(
-            rows, self.members(design), design.truth, design.scale, steps=design.steps, levels=DENSE
-        )
-        return self._bound(answers), replace(self, trust=_merged(self.trust, rows))
+        answers, trust = np.empty((*design.truth.shape, len(DENSE))), self.trust
+        size = max(MOST_CELLS // max(design.truth[0].size * len(self.names), 1), 1)
+        for start in range(0, len(design.resources), size):
+            here = slice(start, start + size)
+            part = design.part(here)
+            answers[here], rows = adaptive.played(
+                self.trust.rows(part.resources),
+                self.members(part),
+                part.truth,
+                part.scale,
+                steps=part.steps,
+                levels=DENSE,
+            )
+            trust = _merged(trust, rows)
+        return self._bound(answers), replace(self, trust=trust)
 
     def taught(self, *earlier: Ensemble) -> Ensemble:
         """See `Learned.taught`: the trust of the last one, which went through all the origins."""

@@ -55,6 +55,24 @@ class Design:
         """Line columns, tree columns and scale of the cells where the mask ``(R, O, S)`` is true."""
         return self.base[mask], self.features[mask], np.broadcast_to(self.scale[..., None], mask.shape)[mask]
 
+    def part(self, rows: slice) -> Design:
+        """The same of some of the resources."""
+
+        def cut(named: Mapping[str, Floats]) -> dict[str, Floats]:
+            return {name: table[rows] for name, table in named.items()}
+
+        return replace(
+            self,
+            resources=self.resources[rows],
+            scale=self.scale[rows],
+            base=self.base[rows],
+            features=self.features[rows],
+            truth=self.truth[rows],
+            rules=cut(self.rules),
+            center=None if self.center is None else self.center[rows],
+            points=cut(self.points),
+        )
+
     def answerable(self) -> NDArray[np.bool_]:
         """Cells that can be forecast, ``(R, O, S)``."""
         known = np.isfinite(self.scale) & (self.scale > 0)

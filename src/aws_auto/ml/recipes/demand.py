@@ -11,6 +11,7 @@ import numpy as np
 from aws_auto.errors import SchemaError
 from aws_auto.ml.forecast.demand import HORIZON, DemandPanel
 from aws_auto.ml.forecast.ensemble import Blend
+from aws_auto.ml.forecast.further import FurtherPanel, fit_further
 from aws_auto.ml.forecast.grid import hourly
 from aws_auto.ml.recipes import charts, recipe
 from aws_auto.ml.recipes.panel import PanelPredictor
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from aws_auto.frame import MetricFrame
+    from aws_auto.ml.forecast.panel import Panel
     from aws_auto.protocols import Predictor
     from aws_auto.results import Quality
 
@@ -85,6 +87,8 @@ class DemandForecaster:
             trained_until=origin.end,
             settings=settings,
             panel_of=panel_of,
+            further=fit_further(further_of(panel), floor=0.0 if np.nanmin(panel.grid.values) >= 0 else None),
+            further_of=further_of,
         )
         how = "summed over the hour" if kind == "sum" else "averaged over the hour"
         absent = len(frame.resources) - len(panel.grid.resources)
@@ -118,7 +122,7 @@ class DemandForecaster:
 
     def load(self, files: Mapping[str, bytes]) -> PanelPredictor:
         """See `aws_auto.protocols.Recipe.load`."""
-        return PanelPredictor.load(self.name, files, panel_of)
+        return PanelPredictor.load(self.name, files, panel_of, further_of)
 
 
 def chosen(frame: MetricFrame) -> tuple[str, str]:
@@ -140,6 +144,11 @@ def chosen(frame: MetricFrame) -> tuple[str, str]:
 def panel_of(rows: pl.DataFrame, settings: Mapping[str, Any]) -> DemandPanel:
     """The forecasting problem in these rows."""
     return DemandPanel(hourly(rows, settings["metric"], settings["kind"]))
+
+
+def further_of(panel: Panel) -> FurtherPanel:
+    """The same grid, five hours to a day ahead."""
+    return FurtherPanel(panel.grid)
 
 
 def _charts(panel: DemandPanel, trial: Trial, metric: str) -> tuple[Chart, ...]:

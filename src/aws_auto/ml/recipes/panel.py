@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from aws_auto.errors import ArtifactError, NotEnoughData, SchemaError
+from aws_auto.errors import ArtifactError, NotEnoughData, SchemaError, UsageError
 from aws_auto.frame import RESOURCE, TIMESTAMP
 from aws_auto.ml import files
 from aws_auto.ml.forecast import panel as panels
 from aws_auto.ml.forecast.asked import told_answers
-from aws_auto.ml.forecast.grid import HOUR_US
+from aws_auto.ml.forecast.grid import DAY, HOUR_US
 from aws_auto.ml.forecast.levels import at_levels
 from aws_auto.ml.forecast.panel import LEVELS, Forecaster, Panel, Rule
 from aws_auto.results import Field
@@ -47,6 +47,8 @@ class PanelPredictor:
     trained_until: datetime
     settings: Mapping[str, Any]
     panel_of: Callable[[pl.DataFrame, Mapping[str, Any]], Panel] = field(repr=False)
+    further: Forecaster | None = None
+    further_of: Callable[[Panel], Panel] | None = field(default=None, repr=False)
 
     def predict(self, rows: pl.DataFrame) -> pl.DataFrame:
         """One answer per row, in the order given; never looks past the row's own time.
@@ -71,12 +73,14 @@ class PanelPredictor:
             answers[asked] = self.answers(panel, origins)[row[asked], place]
         return self._table(rows, origin_hour, answers)
 
-    def quantiles(self, rows: pl.DataFrame, levels: Sequence[float]) -> pl.DataFrame:
+    def quantiles(self, rows: pl.DataFrame, levels: Sequence[float], *, horizon: int | None = None) -> pl.DataFrame:
         """Quantiles of the next hours of each resource, from its newest hour in the rows that was over.
 
         Args:
             rows: history as for `predict`, up to now.
             levels: in (0, 1), in any order; beyond those that were learned, a normal tail.
+            horizon: how many hours ahead; default as far as `predict` looks. Hours beyond that are answered by the
+                calendar of the last weeks (yesterday, last week, the usual day, weighed by how each did of late).
 
         Returns:
             ``resource_id``, ``timestamp`` (start of the hour that is forecast), ``horizon`` (1 is the next hour) and
@@ -84,10 +88,17 @@ class PanelPredictor:
 
         Raises:
             SchemaError: a required column is missing.
-            UsageError: a level that is none.
+            UsageError: a level that is none, or a horizon beyond what the model looks at.
         """
         self._check(rows)
         at_levels(np.zeros(len(self.forecaster.levels)), self.forecaster.levels, levels)
+        steps = tuple(int(step.removesuffix("h")) for step in self.steps)
+        wanted = steps[-1] if horizon is None else horizon
+        reach = DAY if self.further else steps[-1]
+        if not 1 <= wanted <= reach:
+            raise UsageError(
+                f"no forecast {wanted} hours ahead: this model looks 1 to {reach} hours ahead", where="horizon"
+            )
         try:
             panel = self.panel_of(unique(rows), self.settings)
         except NotEnoughData:
@@ -96,28 +107,29 @@ class PanelPredictor:
         column = dict(newest.iter_rows())
         at = np.array([column[name] for name in panel.grid.resources]) - panel.grid.first
         origins, place = np.unique(np.clip(at, 0, panel.grid.hours - 1), return_inverse=True)
-        said = self._told(panel, origins)[np.arange(len(at)), place]
-        found = at_levels(said, self.forecaster.levels, levels)
+        row = np.arange(len(at))
+        found = at_levels(self._told(self.forecaster, panel, origins)[row, place], self.forecaster.levels, levels)
+        if self.further and self.further_of and wanted > steps[-1]:
+            later = self._told(self.further, self.further_of(panel), origins)[row, place]
+            found = np.concatenate([found, at_levels(later, self.further.levels, levels)], axis=1)
+            steps = tuple(range(1, DAY + 1))
         return _quantile_table(
             levels,
             [
                 (name, (int(at[r]) + panel.grid.first + step) * HOUR_US, step, *found[r, s])
                 for r, name in enumerate(panel.grid.resources)
-                for s, step in enumerate(self._hours())
-                if np.isfinite(found[r, s]).all()
+                for s, step in enumerate(steps)
+                if step <= wanted and np.isfinite(found[r, s]).all()
             ],
         )
 
     def answers(self, panel: Panel, origins: Ints) -> Floats:
         """What is said at these columns, ``(R, O, S, LEVELS)``; see `told_answers`."""
-        return panels.usual(self._told(panel, origins), self.forecaster.levels)
+        return panels.usual(self._told(self.forecaster, panel, origins), self.forecaster.levels)
 
-    def _told(self, panel: Panel, origins: Ints) -> Floats:
+    def _told(self, forecaster: Forecaster, panel: Panel, origins: Ints) -> Floats:
         since = int(self.trained_until.timestamp()) // 3600 + 1 - panel.grid.first
-        return told_answers(self.forecaster, panel, origins, since=since)
-
-    def _hours(self) -> tuple[int, ...]:
-        return tuple(int(step.removesuffix("h")) for step in self.steps)
+        return told_answers(forecaster, panel, origins, since=since)
 
     def _check(self, rows: pl.DataFrame) -> None:
         missing = [f.name for f in self.schema if f.required and f.name not in rows.columns]
@@ -127,6 +139,7 @@ class PanelPredictor:
     def files(self) -> dict[str, bytes]:
         """A bundle that the recipe's ``load`` reads."""
         body, parts = self.forecaster.parts()
+        further, more = self.further.parts() if self.further else (None, {})
         return files.bundle(
             self.recipe,
             {
@@ -136,8 +149,9 @@ class PanelPredictor:
                 "trained_until": self.trained_until.isoformat(),
                 "settings": dict(self.settings),
                 "forecaster": body,
+                "further": further,
             },
-            parts,
+            {**parts, **more},
         )
 
     @classmethod
@@ -146,6 +160,7 @@ class PanelPredictor:
         recipe: str,
         given: Mapping[str, bytes],
         panel_of: Callable[[pl.DataFrame, Mapping[str, Any]], Panel],
+        further_of: Callable[[Panel], Panel] | None = None,
     ) -> PanelPredictor:
         """The inverse of `files`.
 
@@ -163,6 +178,8 @@ class PanelPredictor:
                 trained_until=datetime.fromisoformat(body["trained_until"]),
                 settings=body["settings"],
                 panel_of=panel_of,
+                further=panels.forecaster_of(body["further"], parts) if body["further"] else None,
+                further_of=further_of,
             )
         except (KeyError, TypeError, ValueError) as error:
             raise ArtifactError(f"does not hold what a model of {recipe} holds: {error}", where=files.META) from error

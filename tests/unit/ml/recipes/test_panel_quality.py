@@ -114,6 +114,26 @@ def test_quantiles_of_the_next_hours_are_those_of_predict_and_further_ones(train
     np.testing.assert_allclose(first["q0.1"], said["low_1h"])
 
 
+def test_a_whole_day_ahead_is_answered_by_the_calendar_and_follows_the_rhythm(trained):
+    recipe, files = trained
+    frame = demand(DAYS)
+    past = frame.between(end=START + timedelta(days=DAYS - 1)).data
+    table = recipe.load(files).quantiles(past, (0.1, 0.5, 0.9), horizon=24)
+    assert table["horizon"].to_list() == [*range(1, 25)] * 3
+    both = table.join(frame.data, on=["resource_id", "timestamp"])
+    assert len(both) == 72
+    assert ((both["q0.5"] - both["request_count"]).abs() / both["request_count"]).mean() < 0.1
+    inside = (both["request_count"] >= both["q0.1"]) & (both["request_count"] <= both["q0.9"])
+    assert 0.6 < inside.mean() < 0.97
+
+
+@pytest.mark.parametrize("horizon", [0, 25])
+def test_a_horizon_beyond_a_day_is_refused_with_what_there_is(trained, horizon):
+    recipe, files = trained
+    with pytest.raises(UsageError, match="looks 1 to 24 hours ahead"):
+        recipe.load(files).quantiles(demand(DAYS).data, (0.5,), horizon=horizon)
+
+
 def test_a_level_that_is_none_is_refused(trained):
     recipe, files = trained
     with pytest.raises(UsageError, match="1 is no quantile level"):
