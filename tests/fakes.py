@@ -115,7 +115,7 @@ class ScriptedSource:
 def memory_workspace(clock: FakeClock | None = None, lake: MemoryLake | None = None, **parts: Any) -> Workspace:
     """A workspace in memory. Parts that a test does not name are missing: using one fails at once."""
     clock = clock or FakeClock()
-    missing = dict.fromkeys(("registry", "scheduler", "target", "ledger"))
+    missing = dict.fromkeys(("registry", "scheduler", "target", "ledger", "checkpoints"))
     known = {"root": Path("nowhere"), "clock": clock, "lake": lake or MemoryLake(), "journal": MemoryJournal(clock)}
     return Workspace(**{**missing, **known, **parts})
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 import pytest
 
 from aws_auto.pipeline.local.artifacts import Artifacts
+from aws_auto.pipeline.local.checkpoints import LocalCheckpoints
 from aws_auto.pipeline.local.journal import LocalJournal
 from aws_auto.pipeline.local.lake import LocalLake
 from aws_auto.pipeline.local.ledger import LocalLedger
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from aws_auto.pipeline.ports import Clock, Journal, Lake, Ledger, Registry, Scheduler
+    from aws_auto.pipeline.ports import Checkpoints, Clock, Journal, Lake, Ledger, Registry, Scheduler
 
 
 class HandClock:
@@ -44,6 +45,7 @@ class Place(Protocol):
     def scheduler(self) -> Scheduler: ...
     def journal(self) -> Journal: ...
     def ledger(self) -> Ledger: ...
+    def checkpoints(self) -> Checkpoints: ...
 
 
 class LocalPlace:
@@ -68,6 +70,9 @@ class LocalPlace:
 
     def ledger(self) -> Ledger:
         return LocalLedger(self._state(), self._clock)
+
+    def checkpoints(self) -> Checkpoints:
+        return LocalCheckpoints(self._state())
 
 
 @pytest.fixture

@@ -90,6 +90,13 @@ def _say(ws):
     )
 
 
+def _remember(ws):
+    from aws_auto.pipeline.ports import Checkpoint
+
+    states = {f"web-{n}": bytes(9000) for n in range(20)}
+    ws.checkpoints.put(NAME, "1", Checkpoint(at=T0, states=states, seen=dict.fromkeys(states, 7)))
+
+
 STEPS = (
     lambda ws: ws.lake.write(_batch("metrics", 0, 5, cpu=1.0)),
     lambda ws: ws.lake.write(_batch("metrics", 3, 5, latency=10.0)),
@@ -99,6 +106,7 @@ STEPS = (
     lambda ws: ws.journal.append("promote", version=1),
     _schedule,
     _say,
+    _remember,
     lambda ws: ws.ledger.decide("idle-1", "accepted"),
     lambda ws: ws.ledger.decide("idle-1", "applied", applied_on=T0.date()),
     lambda ws: ws.lake.write(_batch("billing", 0, 6, keys=(), cost=1.0)),
@@ -135,6 +143,7 @@ def observe(ws):
         "schedules": ws.scheduler.all(),
         "journal": ws.journal.entries(),
         "ledger": ws.ledger.entries(),
+        "checkpoint": ws.checkpoints.get(NAME, "1"),
     }
 
 

@@ -342,6 +342,34 @@ class Ledger(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Checkpoint:
+    """Where a detection stands.
+
+    Attributes:
+        at: everything before it was judged.
+        states: what the model remembers of each resource.
+        seen: how many values of each resource there were between the end of training and ``at``: more of them by now
+            means that some came late.
+    """
+
+    at: datetime
+    states: Mapping[str, bytes]
+    seen: Mapping[str, int]
+
+
+class Checkpoints(Protocol):
+    """What a detection that comes back every few minutes remembers from one run to the next."""
+
+    def get(self, name: str, variant: str) -> Checkpoint | None:
+        """The last one that was put for that model in that version and with those settings, None without one."""
+        ...
+
+    def put(self, name: str, variant: str, checkpoint: Checkpoint) -> None:
+        """Keep it in place of the one before, all of it or nothing; forgets the oldest of a model's many variants."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
 class Workspace:
     """Everything a use case may touch, wired in one place: `aws_auto.pipeline.workspace.open_workspace`."""
 
@@ -353,3 +381,4 @@ class Workspace:
     target: Target
     journal: Journal
     ledger: Ledger
+    checkpoints: Checkpoints

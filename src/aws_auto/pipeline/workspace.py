@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from aws_auto.errors import UsageError
 from aws_auto.pipeline.local.artifacts import Artifacts
+from aws_auto.pipeline.local.checkpoints import LocalCheckpoints
 from aws_auto.pipeline.local.clock import SystemClock
 from aws_auto.pipeline.local.files import make_folder, refusals
 from aws_auto.pipeline.local.journal import LocalJournal
@@ -67,6 +68,7 @@ def open_workspace(
         target=_target(name, state, clock),
         journal=LocalJournal(state, clock),
         ledger=LocalLedger(state, clock),
+        checkpoints=LocalCheckpoints(state),
     )
 
 

@@ -160,6 +160,7 @@ def workspace(target):
         target=target,
         journal=FakeJournal(),
         ledger=unused,
+        checkpoints=unused,
     )
 
 

@@ -114,6 +114,22 @@ MIGRATIONS: tuple[str, ...] = (
         CHECK ((status = 'applied') = (applied_on IS NOT NULL))
     );
     """,
+    """
+    CREATE TABLE checkpoints (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        name TEXT NOT NULL,
+        variant TEXT NOT NULL,
+        at INTEGER NOT NULL,
+        UNIQUE (name, variant)
+    );
+    CREATE TABLE checkpoint_states (
+        checkpoint INTEGER NOT NULL REFERENCES checkpoints (id) ON DELETE CASCADE,
+        resource TEXT NOT NULL,
+        state BLOB,
+        seen INTEGER NOT NULL,
+        PRIMARY KEY (checkpoint, resource)
+    );
+    """,
 )
 
 

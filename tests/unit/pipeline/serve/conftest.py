@@ -133,6 +133,7 @@ def ws():
         target=FakeTarget(),
         journal=unused,
         ledger=unused,
+        checkpoints=unused,
     )
 
 
