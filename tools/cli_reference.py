@@ -20,10 +20,15 @@ error. `--debug` anywhere on the line shows the traceback of an error.
 
 
 def commands() -> list[str]:
-    """Names of the commands of ``aws-auto ml``, in their order."""
+    """Names of the commands of ``aws-auto ml``, in their order; those of a group come after it."""
     from aws_auto.cli.ml import app
 
-    return [c.name or c.callback.__name__ for c in app.registered_commands if c.callback]
+    names = [c.name or c.callback.__name__ for c in app.registered_commands if c.callback]
+    for group in app.registered_groups:
+        inner = group.typer_instance
+        names.append(inner.info.name)
+        names += [f"{inner.info.name} {c.name or c.callback.__name__}" for c in inner.registered_commands if c.callback]
+    return names
 
 
 def help_of(*words: str) -> str:
@@ -39,7 +44,7 @@ def help_of(*words: str) -> str:
 
 def page() -> str:
     """The whole page."""
-    return "\n".join([HEAD, *(f"## {name}\n\n```text\n{help_of('ml', name)}\n```\n" for name in commands())])
+    return "\n".join([HEAD, *(f"## {name}\n\n```text\n{help_of('ml', *name.split())}\n```\n" for name in commands())])
 
 
 def main() -> None:

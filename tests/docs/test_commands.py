@@ -20,7 +20,20 @@ import pytest
 from aws_auto.cli.ml import app
 
 ROOT = Path(__file__).parents[2]
-COMMANDS = {c.name or c.callback.__name__: c.callback for c in app.registered_commands}
+
+
+def commands():
+    """Every command by its words; a group that does something by itself is a command too."""
+    found = {c.name or c.callback.__name__: c.callback for c in app.registered_commands}
+    for group in (g.typer_instance for g in app.registered_groups):
+        name = group.info.name
+        if group.registered_callback:
+            found[name] = group.registered_callback.callback
+        found |= {f"{name} {c.name or c.callback.__name__}": c.callback for c in group.registered_commands}
+    return found
+
+
+COMMANDS = commands()
 
 #: In the order in which a newcomer would run them: each leaves what the next one needs.
 ORDER = (
@@ -36,6 +49,13 @@ ORDER = (
     "detect",
     "feedback",
     "recommend",
+    "ledger",
+    "ledger accept",
+    "ledger applied",
+    "ledger realised",
+    "ledger reject",
+    "prices",
+    "prices refresh",
     "validate",
     "serve",
     "truth",
@@ -77,7 +97,20 @@ def test_the_order_names_every_command():
     assert sorted(ORDER) == sorted(COMMANDS)
 
 
-@pytest.mark.parametrize("command", [c for c in ORDER if c not in ("serve", "truth", "rollback", "feedback")])
+#: These need what only a run can tell (an id, an observation), or AWS.
+ON_THEIR_OWN = (
+    "serve",
+    "truth",
+    "rollback",
+    "feedback",
+    "prices refresh",
+    "ledger accept",
+    "ledger applied",
+    "ledger reject",
+)
+
+
+@pytest.mark.parametrize("command", [c for c in ORDER if c not in ON_THEIR_OWN])
 def test_the_example_of_every_command_runs(home, command):
     code, _, err = run(home, example(command))
     assert code in ((0, 10) if command == "monitor" else (0,)), err
@@ -101,6 +134,26 @@ def test_the_example_of_feedback_runs_with_an_alarm_that_was_found(home):
     code, out, _ = run(home, ["detect", "--window", "4d", "--json"])
     said = {i["anomaly_id"]: i["suppressed"] for i in json.loads(out)["incidents"]}
     assert said[alarm] == "called false"
+
+
+def test_the_examples_of_the_ledger_run_with_an_id_that_was_recommended(home):
+    code, out, err = run(home, ["recommend", "--window", "60d", "--json"])
+    assert code == 0, err
+    first = json.loads(out)["recommendations"]["items"][0]["id"]
+    for command in ("ledger accept", "ledger applied", "ledger reject"):
+        words = example(command)
+        assert words[:2] == command.split()
+        code, _, err = run(home, [*words[:2], first, *words[3:]])
+        assert code == 0, err
+    code, out, err = run(home, ["ledger", "--json"])
+    assert code == 0, err
+    assert next(e["status"] for e in json.loads(out) if e["id"] == first) == "rejected"
+
+
+def test_without_credentials_prices_are_not_refreshed_and_the_next_step_is_said(home):
+    code, _, err = run(home, example("prices refresh"))
+    assert code == 5
+    assert "no AWS credentials" in err
 
 
 def test_the_examples_of_serve_and_truth_run_one_after_the_other(home):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aws_auto.cli import options, render
+from aws_auto.cli import ledger, options, pricing, render, sheets
 from aws_auto.cli.options import DataSource, Switch, Verdict
 
 if TYPE_CHECKING:
@@ -407,6 +407,17 @@ def recommend(
     since: Annotated[
         str | None, typer.Option("--since", help="Read the bill from this day on instead, such as 2018-10-01.")
     ] = None,
+    offers: Annotated[
+        Path | None, typer.Option("--offers", help="YAML or CSV file of commitments at your own rates.")
+    ] = None,
+    risk: Annotated[
+        str | None, typer.Option("--risk", help="Probability of trouble that a machine may take, such as 5%.")
+    ] = None,
+    dollars: Annotated[
+        list[str] | None,
+        typer.Option("--dollars", help="What a currency of the bill is worth, such as EUR=1.10; may be repeated."),
+    ] = None,
+    csv: sheets.Csv = None,
     region: options.Region = None,
     report: Annotated[
         Path | None, typer.Option("--report", help="Where to write the HTML report; default: in the workspace.")
@@ -422,12 +433,17 @@ def recommend(
     from aws_auto.cli import detecting, recommending
     from aws_auto.pipeline.ports import Window as Span
 
+    asked = recommending.wanted(offers, risk, dollars or [])  # a faulty file is told before anything is pulled
     ws = _open(workspace, target)
     span = options.window(window, ws.clock.now())
     if since is not None:
         span = Span(detecting.moment(since, "--since"), span.end)
     _collect(ws, data_source or [], path, span, region, dry_run=False)
-    recommending.run(ws, span, html=report, as_json=as_json)
+    recommending.run(ws, span, asked, html=report, csv=csv, as_json=as_json)
+
+
+app.add_typer(ledger.app)
+app.add_typer(pricing.app)
 
 
 @app.command()

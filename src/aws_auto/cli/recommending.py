@@ -4,17 +4,35 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aws_auto.cli import render
+from aws_auto.cli import render, sheets
+from aws_auto.errors import UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from aws_auto.ml.cost.findings import Money
     from aws_auto.pipeline.ports import Window, Workspace
-    from aws_auto.pipeline.recommend import Advice
+    from aws_auto.pipeline.recommend import Advice, Wanted
 
 
-def run(ws: Workspace, window: Window, *, html: Path | None, as_json: bool) -> None:
+def wanted(offers: Path | None, risk: str | None, dollars: list[str]) -> Wanted:
+    """What the user brings, read from the flags.
+
+    Raises:
+        UsageError: a flag cannot be read.
+        ConfigError: the file of offers holds something that is none.
+    """
+    from aws_auto.pipeline.offers import read
+    from aws_auto.pipeline.recommend import Wanted
+
+    return Wanted(
+        offers=read(offers) if offers else (), risk=_share(risk) if risk else None, dollars=dict(map(_worth, dollars))
+    )
+
+
+def run(
+    ws: Workspace, window: Window, asked: Wanted | None = None, *, html: Path | None, csv: Path | None, as_json: bool
+) -> None:
     """Advise and show.
 
     Raises:
@@ -23,8 +41,11 @@ def run(ws: Workspace, window: Window, *, html: Path | None, as_json: bool) -> N
     from aws_auto.pipeline.recommend import advise
     from aws_auto.pipeline.web.advice import advice_report
 
-    found = advise(ws, window)
+    found = advise(ws, window, asked)
     render.report(ws, "recommend", lambda: advice_report(found), asked=html)
+    if csv is not None:
+        rows = [sheets.of_advice(one, found.ledger[one.id].status) for one in found.recommendations.items]
+        sheets.write(csv, sheets.ADVICE, rows)
     if as_json:
         render.emit(found)
         return
@@ -33,12 +54,9 @@ def run(ws: Workspace, window: Window, *, html: Path | None, as_json: bool) -> N
 
 def _tables(found: Advice) -> None:
     said = found.recommendations
-    rows = [
-        (r.kind, r.resources[0] if r.resources else "-", len(r.resources), _money(r.saving), r.effort, r.what)
-        for r in said.items
-    ]
+    rows = [(r.id, found.ledger[r.id].status, len(r.resources), _money(r.saving), r.effort, r.what) for r in said.items]
     if rows:
-        render.table(("kind", "resource", "n", "saving a month (range)", "effort", "what to do"), rows)
+        render.table(("id", "status", "n", "saving a month (range)", "effort", "what to do"), rows)
     events = [(e.kind, f"{e.start:%Y-%m-%d}", f"{e.money:+.2f} {e.currency}", str(e)) for e in found.anomalies.events]
     if events:
         render.table(("event", "from", "money", "what moved the bill"), events)
@@ -50,10 +68,46 @@ def _tables(found: Advice) -> None:
         render.talk(f"nothing is said about {left.what}: {left.reason}; collect {left.collect}")
     for note in (*said.notes, *found.anomalies.not_judged):
         render.talk(f"note: {note}")
+    if found.rejected:
+        render.talk(f"note: {len(found.rejected)} rejected before are not said again: aws-auto ml ledger")
     if not found.with_metrics:
         render.talk("note: there are no metrics, so nothing is said about how busy anything is")
     if found.simulated:
         render.talk("simulated data: no figure of it is about your account")
+    if rows:
+        render.talk("next: aws-auto ml ledger accept ID, reject ID --because WHY, or applied ID --on DAY")
+
+
+def _share(text: str) -> float:
+    """``5%`` as 0.05.
+
+    Raises:
+        UsageError: it is no percentage between 0 and 100.
+    """
+    from aws_auto.config.units import Percent
+
+    share = Percent.parse(text).value / 100.0
+    if not 0.0 < share < 1.0:
+        raise UsageError(f"{text} is no risk", where="--risk", hint="between 0% and 100%, for example --risk 5%")
+    return share
+
+
+def _worth(text: str) -> tuple[str, float]:
+    """``EUR=1.10`` as a currency and what one is worth in USD.
+
+    Raises:
+        UsageError: it is not that.
+    """
+    currency, _, worth = text.partition("=")
+    try:
+        value = float(worth)
+    except ValueError:
+        value = 0.0
+    if not (currency.isalpha() and len(currency) == 3 and value > 0.0):
+        raise UsageError(
+            f"{text!r} is not what a currency is worth", where="--dollars", hint="write --dollars EUR=1.10"
+        )
+    return currency.upper(), value
 
 
 def _money(value: Money) -> str:

@@ -126,7 +126,7 @@ def changes(entries: Sequence[LedgerEntry]) -> Mapping[str, datetime]:
 
 def account(ws: Workspace) -> Account:
     """What the applied ones have saved by the bill in the lake."""
-    from aws_auto.ml.cost.ledger import realised
+    from aws_auto.ml.cost.ledger import Realised, realised
     from aws_auto.pipeline.ports import Window
 
     done = [one for one in ws.ledger.entries() if one.applied_on is not None]
@@ -135,6 +135,9 @@ def account(ws: Workspace) -> Account:
     earliest = min(one.applied_on for one in done if one.applied_on is not None)
     start = datetime.combine(earliest, time(), UTC) - _BEFORE
     bill = ws.lake.scan("billing", Window(start, max(ws.clock.now(), start + _BEFORE))).collect()
+    if bill.is_empty():
+        nothing = f"the lake holds no bill since {start:%Y-%m-%d}"
+        return Account(items=tuple(Realised(entry=one, saving=None, why=nothing) for one in done), sums=())
     items = tuple(realised(one, bill) for one in done)
     return Account(items=items, sums=_sums(items))
 

@@ -170,6 +170,22 @@ def sell(commitment_id: str, region: str | None) -> tuple[str, str]:
     return f"{look}\n{step}; or start instances that it covers in place of others", back
 
 
+def resize(resource: str, kind: str, region: str | None) -> str:
+    """The commands that stop a machine, give it that instance type, and start it."""
+    found = re.search(r"(i-[0-9a-f]+)$", resource)
+    if found is None or region is None:
+        return f"console, EC2: stop {resource}; Actions > Instance settings > Change instance type: {kind}; start it"
+    name, place = found.group(1), f"--region {shlex.quote(region)}"
+    return "\n".join(
+        (
+            f"aws ec2 stop-instances {place} --instance-ids {name}",
+            f"aws ec2 wait instance-stopped {place} --instance-ids {name}",
+            f"aws ec2 modify-instance-attribute {place} --instance-id {name} --instance-type Value={kind}",
+            f"aws ec2 start-instances {place} --instance-ids {name}",
+        )
+    )
+
+
 def _filled(way: Way | None, resource: str, region: str | None) -> Way | None:
     found = re.search(way.name, resource) if way else None
     if way is None or found is None or region is None:

@@ -20,6 +20,8 @@ from aws_auto.errors import NotEnoughData
 from aws_auto.ml.cost.findings import Commitment
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from numpy.typing import NDArray
 
     Array = NDArray[np.float64]
@@ -40,6 +42,8 @@ _SIGMAS = 4.0
 _FALL_DAYS, _RISE_DAYS = 1, 7
 _RECENT_DAYS = 56
 _PATHS = 200
+#: Days ahead that scenarios are made of; of a longer term a sample.
+_MOST_DAYS = 120
 _TRANCHES = (1, 2, 4)
 _WEEK = 7 * 24
 
@@ -53,12 +57,18 @@ class Offer:
         discount: from the on-demand cost of what it covers, 0.19 is 19 %.
         source: where the rate is from, with its date.
         term: how long it is paid for.
+        region: the only one that it holds in; None for all.
+        family: the only one that it covers, such as ``m5``; None for all.
+        as_of: the day on which the rate was seen; None where the caller does not say.
     """
 
     name: str
     discount: float
     source: str
     term: timedelta
+    region: str | None = None
+    family: str | None = None
+    as_of: date | None = None
 
     def __post_init__(self) -> None:
         """Refuse a discount that is none.
@@ -72,10 +82,17 @@ class Offer:
 
 @dataclass(frozen=True, eq=False)
 class Scenarios:
-    """What the hourly cost may become: (paths, hours), and the hour of its fall in each path (or past the end)."""
+    """What the hourly cost may become.
+
+    Attributes:
+        paths: cost, (paths, hours).
+        falls_at: in which hour from now on each path falls; past the end where it does not.
+        at: which hour from now on each column is.
+    """
 
     paths: Array
     falls_at: Array
+    at: Array
 
 
 @dataclass(frozen=True)
@@ -188,18 +205,26 @@ def scenarios(
     for one in found:
         days[: one.day] *= one.ratio
     days = days[-_RECENT_DAYS:]
-    ahead = -(-hours // 24)
-    drawn = np.empty((_PATHS, ahead), dtype=int)
-    for day in range(ahead):
+    ahead = _sampled(-(-hours // 24))
+    drawn = np.empty((_PATHS, len(ahead)), dtype=int)
+    for column, day in enumerate(ahead):
         alike = np.arange((len(days) + day) % 7, len(days), 7)
-        drawn[:, day] = rng.choice(alike, _PATHS)
-    paths = days[drawn].reshape(_PATHS, -1)[:, :hours]
+        drawn[:, column] = rng.choice(alike, _PATHS)
+    at = (ahead[:, None] * 24 + np.arange(24)).ravel()
+    at = at[at < hours]
+    paths = days[drawn].reshape(_PATHS, -1)[:, : len(at)]
     # Stratified: a share of the paths that is right to one path, not a matter of luck.
     chance = (rng.permutation(_PATHS) + rng.random(_PATHS)) / _PATHS
     falls_at = -np.log1p(-chance) / rate * 24.0 if rate > 0 else np.full(_PATHS, np.inf)
     depth = rng.choice(depths, _PATHS)
-    after = np.arange(hours)[None] >= falls_at[:, None]
-    return Scenarios(paths * np.where(after, 1.0 - depth[:, None], 1.0), falls_at)
+    after = at[None] >= falls_at[:, None]
+    return Scenarios(paths * np.where(after, 1.0 - depth[:, None], 1.0), falls_at, at.astype(float))
+
+
+def _sampled(days: int) -> NDArray[np.int64]:
+    """Which days ahead are looked at: of a long term every few, by a step that meets every weekday alike."""
+    step = -(-days // _MOST_DAYS)
+    return np.arange(0, days, step + (step % 7 == 0))
 
 
 def best_plan(ahead: Scenarios, discount: float) -> tuple[float, int]:
@@ -209,7 +234,7 @@ def best_plan(ahead: Scenarios, discount: float) -> tuple[float, int]:
     )
     tried = []
     for tranches in _TRANCHES:
-        if tranches * _WEEK > ahead.paths.shape[1]:
+        if tranches * _WEEK > ahead.at[-1] + 1:
             continue
         for level in levels:
             spent = float(cost(ahead.paths, float(level) * _held(ahead, tranches), discount).mean())
@@ -222,8 +247,7 @@ def best_plan(ahead: Scenarios, discount: float) -> tuple[float, int]:
 
 def _held(ahead: Scenarios, tranches: int) -> Array:
     """Share of the level that is held in each hour: a tranche a week until all are bought or usage fell."""
-    hours = np.arange(ahead.paths.shape[1])
-    bought = np.minimum(hours // _WEEK, tranches - 1)
+    bought = np.minimum(ahead.at // _WEEK, tranches - 1)
     until = np.clip(ahead.falls_at / _WEEK, 0, tranches - 1).astype(int)
     share: Array = (np.minimum(bought[None], until[:, None]) + 1.0) / tranches
     return share

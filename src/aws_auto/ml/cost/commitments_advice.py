@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -16,8 +17,8 @@ from aws_auto.ml.cost.running import HOURS_A_MONTH, by_the_hour, classed
 from aws_auto.results import Line
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import datetime
+    from collections.abc import Mapping, Sequence
+    from datetime import date, datetime
 
     from aws_auto.ml.cost.commitments import Array, Offer
     from aws_auto.ml.cost.findings import Commitment
@@ -25,45 +26,107 @@ if TYPE_CHECKING:
 _SEED = 0
 _EXPIRES = timedelta(days=7)
 _WHAT = "commitments for EC2"
+#: Kinds after which a machine goes on at a lower cost.
+_SMALLER = frozenset({"rightsize", "family", "graviton"})
+_SIZE = r"\.[a-z0-9-]+$"
+#: What covers less than this share of the on-demand cost is not worth a purchase of its own.
+_WORTH = 0.05
+#: A further purchase must save at least this share of what such a part costs.
+_LEAST_GAIN = 0.05
+_MOST = 3
+_TINY = 1e-12
+
+
+@dataclass(frozen=True, eq=False)
+class _Hours:
+    """Cost an hour on demand by region and family, whole days; what is committed is taken out as it is decided."""
+
+    first: datetime
+    by_place: Mapping[tuple[str, str], Array]
+
+    def of(self, offer: Offer) -> Array:
+        """What that offer would cover."""
+        length = len(next(iter(self.by_place.values())))
+        return sum((cost for place, cost in self.by_place.items() if _covers(offer, place)), np.zeros(length))
+
+    def without(self, offer: Offer, level: float) -> _Hours:
+        """What is left on demand when that level of the offer is bought; each part gives its share."""
+        whole = self.of(offer)
+        left = np.maximum(whole - level, 0.0) / np.maximum(whole, _TINY)
+        return _Hours(
+            self.first,
+            {place: cost * left if _covers(offer, place) else cost for place, cost in self.by_place.items()},
+        )
 
 
 def proposals(
     bill: pl.DataFrame, offers: Sequence[Offer], earlier: Sequence[Recommendation], *, until: datetime
 ) -> tuple[list[Recommendation], list[Abstained]]:
-    """The one offer that saves most in each currency, in its best amount; nothing without offers.
+    """In each currency the offer that saves most, then the best on what that leaves on demand; nothing without offers.
 
     Args:
         bill: the rows of an `aws_auto.ml.cost.bill.Bill`.
-        offers: rates as the caller knows them; alternatives to each other.
-        earlier: what is recommended before; machines that stop or keep hours are not committed on, resized ones in
-            the size that they will have.
+        offers: rates as the caller knows them.
+        earlier: what is recommended before; machines that stop or keep hours are not committed on, resized ones at the
+            cost that they will have.
         until: the end of the bill.
     """
     if not offers:
         return [], []
     if not by_the_hour(bill):
         return [], [_abstain("a bill by the day does not show the hours", "an hourly Cost and Usage Report")]
-    hours = _on_demand(bill, earlier)
+    rows = _on_demand(bill, earlier)
     items, abstained = [], []
-    for (currency,), rows in hours.group_by("billing_currency", maintain_order=True):
-        first, hourly = _whole_days(rows, until)
-        if len(hourly) < LEAST_DAYS * 24:
-            reason = f"{len(hourly) // 24} days of on-demand hours are left; {LEAST_DAYS} are needed"
+    for (currency,), part in rows.group_by("billing_currency", maintain_order=True):
+        hours = _whole_days(part, until)
+        if len(next(iter(hours.by_place.values()))) < LEAST_DAYS * 24:
+            days = len(next(iter(hours.by_place.values()))) // 24
+            reason = f"{days} days of on-demand hours are left; {LEAST_DAYS} are needed"
             abstained.append(_abstain(reason, "a month of an hourly Cost and Usage Report"))
             continue
-        best = max((decide(hourly, offer, seed=_SEED) for offer in offers), key=lambda one: (one.saving, one.offer))
-        if best.level <= 0.0 or best.saving <= 0.0:
-            abstained.append(_abstain(f"no offer saves anything in expectation; best is {best.offer}", "other offers"))
-            continue
-        items.append(_said(best, hourly, first, str(currency or "unknown"), until))
+        said = _one_after_the_other(hours, offers, str(currency or "unknown"), until)
+        items += said
+        if not said:
+            abstained.append(_abstain(f"none of {len(offers)} offers saves anything in expectation", "other offers"))
     return items, abstained
 
 
+def _one_after_the_other(
+    hours: _Hours, offers: Sequence[Offer], currency: str, until: datetime
+) -> list[Recommendation]:
+    """The best offer, and the best of the rest on what it leaves, as long as one saves something worth a decision."""
+    said: list[Recommendation] = []
+    left = list(offers)
+    whole = sum(float(cost.mean()) for cost in hours.by_place.values())
+    while left and len(said) < _MOST:
+        worth = [one for one in left if float(hours.of(one).mean()) >= _WORTH * whole]
+        tried = [(decide(hours.of(one), one, seed=_SEED), one) for one in worth]
+        gains = [(_month(hours.of(offer)) * found.saving, found, offer) for found, offer in tried if found.level > 0.0]
+        if not gains:
+            break
+        gain, found, offer = max(gains, key=lambda one: (one[0], one[1].offer))
+        if gain < _WORTH * _LEAST_GAIN * whole * HOURS_A_MONTH or gain <= 0.0:
+            break
+        said.append(_said(found, hours.of(offer), hours.first.date(), currency, until))
+        hours = hours.without(offer, found.level)
+        left.remove(offer)
+    return said
+
+
+def _month(hourly: Array) -> float:
+    """On-demand cost of a month as of the last thirty days."""
+    return float(hourly[-30 * 24 :].mean()) * HOURS_A_MONTH
+
+
+def _covers(offer: Offer, place: tuple[str, str]) -> bool:
+    return offer.region in (None, place[0]) and offer.family in (None, place[1])
+
+
 def _on_demand(bill: pl.DataFrame, earlier: Sequence[Recommendation]) -> pl.DataFrame:
-    """Cost by hour and currency of machines that no commitment and no spot market pays for."""
+    """Cost by hour, currency, region and family of machines that no commitment and no spot market pays for."""
     rows = classed(bill)
     gone = {name for one in earlier if one.kind in {"idle", "schedule"} for name in one.resources}
-    left = {one.resources[0]: one.saving.expected for one in earlier if one.kind == "rightsize"}
+    left = {one.resources[0]: one.saving.expected for one in earlier if one.kind in _SMALLER}
     spot = [kind for kind in rows["usage_type"].unique() if usage_types.plain(kind).startswith("SpotUsage")]
     kept = rows.filter(
         pl.col("class") == MACHINE,
@@ -71,35 +134,41 @@ def _on_demand(bill: pl.DataFrame, earlier: Sequence[Recommendation]) -> pl.Data
         ~pl.col("usage_type").is_in(spot),
         ~pl.col("resource_id").is_in(list(gone)),
     )
-    by_machine = kept.group_by("timestamp", "billing_currency", "resource_id").agg(pl.col("billed_cost").sum())
+    place = (pl.col("region_id").fill_null(""), pl.col("instance_type").fill_null("").str.replace(_SIZE, ""))
+    keys = ("billing_currency", place[0].alias("region"), place[1].alias("family"))
+    by_machine = kept.group_by(*keys, "timestamp", "resource_id").agg(pl.col("billed_cost").sum())
     saved = pl.col("resource_id").replace_strict(
         list(left), [value / HOURS_A_MONTH for value in left.values()], default=0.0, return_dtype=pl.Float64
     )
     cost = (pl.col("billed_cost") - saved).clip(lower_bound=0.0)
-    return by_machine.group_by("billing_currency", pl.col("timestamp").dt.truncate("1h")).agg(cost.sum().alias("cost"))
+    hour = pl.col("timestamp").dt.truncate("1h")
+    return by_machine.group_by("billing_currency", "region", "family", hour).agg(cost.sum().alias("cost"))
 
 
-def _whole_days(rows: pl.DataFrame, until: datetime) -> tuple[datetime, Array]:
+def _whole_days(rows: pl.DataFrame, until: datetime) -> _Hours:
     """Hours from the first midnight on, to the last whole day; an hour without usage costs nothing."""
     first: datetime = rows["timestamp"].min()  # type: ignore[assignment]
     start = first if first.hour == 0 else (first + timedelta(days=1)).replace(hour=0)
     n = max(int((until - start) / timedelta(days=1)), 0) * 24
-    hourly = np.zeros(n)
-    at = ((rows["timestamp"] - start).dt.total_hours()).to_numpy()
-    inside = (at >= 0) & (at < n)
-    hourly[at[inside]] = rows["cost"].to_numpy()[inside]
-    return start, hourly
+    found = {}
+    for (region, name), part in rows.group_by("region", "family", maintain_order=True):
+        hourly = np.zeros(n)
+        at = ((part["timestamp"] - start).dt.total_hours()).to_numpy()
+        inside = (at >= 0) & (at < n)
+        hourly[at[inside]] = part["cost"].to_numpy()[inside]
+        found[str(region), str(name)] = hourly
+    return _Hours(start, found)
 
 
 def _abstain(reason: str, collect: str) -> Abstained:
     return Abstained(what=_WHAT, reason=reason, collect=collect)
 
 
-def _said(one: Commitment, hourly: Array, first: datetime, currency: str, until: datetime) -> Recommendation:
-    month = float(hourly[-30 * 24 :].mean()) * HOURS_A_MONTH
+def _said(one: Commitment, hourly: Array, first: date, currency: str, until: datetime) -> Recommendation:
+    month = _month(hourly)
     parts = "at once" if one.tranches == 1 else f"in {one.tranches} weekly parts, and stop if usage falls"
     days = hourly.reshape(-1, 24)[-30:]
-    begin = first.date() + timedelta(days=len(hourly) // 24 - len(days))
+    begin = first + timedelta(days=len(hourly) // 24 - len(days))
     pays = f"{one.pays:.3f} {currency} an hour"
     return Recommendation(
         kind="commitment",
@@ -124,4 +193,6 @@ def _said(one: Commitment, hourly: Array, first: datetime, currency: str, until:
         expires=until + _EXPIRES,
         command="console: Billing and Cost Management > Savings Plans > Purchase; hourly commitment"
         f" {one.pays / one.tranches:.3f}" + ("" if one.tranches == 1 else " now, and as much again each week"),
+        # What was bought this month is not what is still worth buying in the next.
+        subject=f"{currency} {until:%Y-%m}",
     )

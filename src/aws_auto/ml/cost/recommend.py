@@ -16,16 +16,15 @@ from aws_auto.ml.cost import commands, commitments_advice, rightsizing_advice, s
 from aws_auto.ml.cost.commitments_used import commitment_use, is_usage, last_moment, require
 from aws_auto.ml.cost.findings import Abstained, Money, Recommendation, Recommendations, Total
 from aws_auto.ml.cost.idle import CPU_MAX, idle
-from aws_auto.ml.cost.running import HOURS_A_MONTH, NEEDED, Office, running
+from aws_auto.ml.cost.running import HOURS_A_MONTH, NEEDED, running
 from aws_auto.ml.cost.schedule import LEAST_HISTORY
+from aws_auto.ml.cost.terms import Terms
 from aws_auto.ml.cost.waste import waste
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from datetime import datetime
 
     from aws_auto.frame import MetricFrame
-    from aws_auto.ml.cost.commitments import Offer
     from aws_auto.ml.cost.findings import CommitmentUse, Running, Waste
 
 _LASTS = timedelta(days=30)
@@ -35,12 +34,7 @@ _UNUSED = 0.02
 
 
 def recommend(
-    bill: pl.DataFrame,
-    *,
-    now: datetime,
-    metrics: MetricFrame | None = None,
-    office: Office | None = None,
-    offers: Sequence[Offer] = (),
+    bill: pl.DataFrame, *, now: datetime, metrics: MetricFrame | None = None, terms: Terms | None = None
 ) -> Recommendations:
     """Recommendations from a bill alone, and better ones where metrics say what was busy.
 
@@ -49,14 +43,12 @@ def recommend(
         now: the present; nothing is said about resources from a bill that ended long before it without a note.
         metrics: utilisation by resource, ids as on the bill; ``cpu_utilization_max`` and ``memory_utilization_max``
             are what is read.
-        office: working hours.
-        offers: what could be committed to, at rates that the caller knows; without any no commitment is advised.
+        terms: what else the caller knows and wants.
 
     Raises:
         SchemaError: a column of a bill is missing.
     """
     require(bill, NEEDED)
-    office = office or Office()
     used = bill.filter(is_usage())
     if used.is_empty():
         return _nothing("the bill holds no usage")
@@ -67,7 +59,7 @@ def recommend(
         return _nothing(f"the bill covers {days:.1f} days; nothing is recommended from less than {LEAST_HISTORY.days}")
     if not used["resource_id"].count():
         return _nothing("the bill names no resources (Cost Explorer does not): nothing can be said of one")
-    found = _Found(bill, until, metrics, office, offers)
+    found = _Found(bill, until, metrics, terms or Terms())
     items = found.items()
     return Recommendations(
         items=items,
@@ -100,17 +92,16 @@ class _Found:
     bill: pl.DataFrame
     until: datetime
     metrics: MetricFrame | None
-    office: Office
-    offers: Sequence[Offer] = ()
+    terms: Terms
 
     def __post_init__(self) -> None:
         self.abstained: list[Abstained] = []
         self.taken: set[str] = set()
-        self.things = running(self.bill, office=self.office)
+        self.things = running(self.bill, office=self.terms.office)
 
     def items(self) -> tuple[Recommendation, ...]:
         """In order of computation, within a kind by saving."""
-        wasted = waste(self.bill, office=self.office, things=self.things)
+        wasted = waste(self.bill, office=self.terms.office, things=self.things)
         ordered = [
             *self._taken([self._delete(one) for one in wasted if one.verdict == "idle"]),
             *self._taken(self._idle_by_metrics()),
@@ -123,7 +114,8 @@ class _Found:
         return tuple(ordered)
 
     def _taken(self, proposed: list[Recommendation]) -> list[Recommendation]:
-        """Dearest first; later kinds leave these resources alone."""
+        """Dearest first; later kinds leave these resources alone. What was rejected is not said, and takes nothing."""
+        proposed = [one for one in proposed if one.id not in self.terms.rejected]
         self.taken |= {resource for one in proposed for resource in one.resources}
         return sorted(
             proposed, key=lambda one: (one.saving.currency, -one.saving.expected, -one.saving.high, one.resources)
@@ -230,7 +222,7 @@ class _Found:
         for thing in self.things:
             if thing.resource_id in self.taken:
                 continue
-            said = schedule.proposal(thing, self._of(thing), metrics=self.metrics, office=self.office)
+            said = schedule.proposal(thing, self._of(thing), metrics=self.metrics, office=self.terms.office)
             if isinstance(said, Abstained):
                 self.abstained.append(said)
             elif said is not None:
@@ -239,13 +231,13 @@ class _Found:
 
     def _smaller(self) -> list[Recommendation]:
         left = [one for one in self.things if one.resource_id not in self.taken]
-        found, silent = rightsizing_advice.proposals(left, self.bill, self.metrics, self._of)
+        found, silent = rightsizing_advice.proposals(left, self.bill, self.metrics, self._of, terms=self.terms)
         self.abstained += silent
         return found
 
     def _new_commitments(self, earlier: list[Recommendation]) -> list[Recommendation]:
         """On what is left on demand when all that is done."""
-        found, silent = commitments_advice.proposals(self.bill, self.offers, earlier, until=self.until)
+        found, silent = commitments_advice.proposals(self.bill, self.terms.offers, earlier, until=self.until)
         self.abstained += silent
         return found
 

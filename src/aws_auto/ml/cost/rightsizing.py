@@ -15,15 +15,16 @@ import numpy as np
 import polars as pl
 
 from aws_auto.frame import RESOURCE, TIMESTAMP
-from aws_auto.ml.cost import prices
 from aws_auto.ml.cost.findings import Abstained, Sizing
+from aws_auto.ml.cost.price_book import SHIPPED
 from aws_auto.ml.cost.rightsizing_model import LEAST_MACHINES, Fleet, Windows, learn
 from aws_auto.results import Line
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
+    from aws_auto.ml.cost.price_book import Book
     from aws_auto.ml.cost.prices import Price
     from aws_auto.ml.cost.rightsizing_model import Array
 
@@ -49,21 +50,28 @@ class Sizings:
 
 
 def sizings(
-    metrics: pl.DataFrame, types: Mapping[str, str], *, region: str | None, seed: int, risk: float = RISK
+    metrics: pl.DataFrame,
+    types: Mapping[str, str],
+    *,
+    region: str | None,
+    seed: int,
+    risk: float = RISK,
+    book: Book = SHIPPED,
 ) -> Sizings:
     """A smaller size for each machine that has one at that risk.
 
     Args:
         metrics: the table of a `aws_auto.frame.MetricFrame`.
         types: instance type by resource id; the machines that are asked for.
-        region: where they run; prices are known for us-east-1 only.
+        region: where they run.
         seed: of the forest.
         risk: the probability of trouble that may be taken, for each machine.
+        book: what prices are known.
     """
     column = next((name for name in CPU if name in metrics.columns), None)
     if column is None:
         return Sizings((), tuple(_no_cpu(name, metrics) for name in sorted(types)))
-    found = _Machines(metrics, column, types, region)
+    found = _Machines(metrics, column, types, region, book)
     asked = found.machines()
     if not asked:
         return Sizings((), tuple(found.abstained))
@@ -101,8 +109,10 @@ class _Machine:
 class _Machines:
     """Which machines can be judged; ``abstained`` says why the others cannot."""
 
-    def __init__(self, metrics: pl.DataFrame, column: str, types: Mapping[str, str], region: str | None) -> None:
-        self.column, self.types, self.region = column, types, region
+    def __init__(
+        self, metrics: pl.DataFrame, column: str, types: Mapping[str, str], region: str | None, book: Book
+    ) -> None:
+        self.column, self.types, self.region, self.prices = column, types, region, book.types(region)
         self.memory = next((name for name in MEMORY if name in metrics.columns), None)
         kept = metrics.filter(pl.col(RESOURCE).is_in(list(types)))
         values = [pl.col(column).max().alias("cpu")]
@@ -117,14 +127,14 @@ class _Machines:
 
     def _one(self, name: str) -> _Machine | None:
         kind = self.types[name]
-        now = prices.lookup(kind, self.region)
+        now = self.prices.get(kind)
         reason = _unpriced(now, kind, self.region) or _short(self.hours.get(name), self.column)
         if now is None or reason:
             self._abstain(name, reason, "14 days of cpu_utilization_max, and a price of that type in that region")
             return None
         rows = self.hours[name]
         memory = self._memory(rows)
-        ladder = _ladder(now, memory)
+        ladder = _ladder(now, memory, self.prices.values())
         if len(ladder) == 1:
             no_memory = memory is None
             why = "its memory is not measured and must not be reduced, and" if no_memory else "with its memory"
@@ -151,7 +161,9 @@ def _no_cpu(name: str, metrics: pl.DataFrame) -> Abstained:
 
 def _unpriced(now: Price | None, kind: str, region: str | None) -> str:
     if now is None:
-        return f"no price of {kind} in {region or 'an unknown region'} is known"
+        return (
+            f"no price of {kind} in {region or 'an unknown region'} is known (aws-auto ml prices refresh asks for it)"
+        )
     if now.burstable:
         return "its CPU is a share with credits: what it may use for how long is not in these metrics"
     if now.gpus or not now.vcpu or not now.memory_gib:
@@ -170,14 +182,14 @@ def _short(rows: pl.DataFrame | None, column: str) -> str:
     return f"{column} is known for {len(last)} of the last {_HOURS} hours; {_SEEN:.0%} of 14 days are needed"
 
 
-def _ladder(now: Price, memory: float | None) -> tuple[Price, ...]:
+def _ladder(now: Price, memory: float | None, known: Iterable[Price]) -> tuple[Price, ...]:
     """Sizes no dearer than the present one that hold its memory, smallest first; of siblings where that is unknown."""
     have = now.memory_gib or 0.0
     least = have if memory is None else min(have, have * memory / (1.0 - MEMORY_HEADROOM))
     families = {now.family} if memory is not None else {now.family, *_siblings(now)}
     sizes = [
         one
-        for one in prices.table().values()
+        for one in known
         if one.family in families
         and "metal" not in one.instance_type
         and one.vcpu

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import re
-import shlex
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import polars as pl
 
-from aws_auto.frame import RESOURCE
-from aws_auto.ml.cost import prices
+from aws_auto.frame import RESOURCE, TIMESTAMP
+from aws_auto.ml.cost import commands
 from aws_auto.ml.cost.findings import Abstained, Money, Recommendation
 from aws_auto.ml.cost.rightsizing import sizings
 from aws_auto.ml.cost.running import HOURS_A_MONTH
 from aws_auto.ml.cost.schedule import free_share
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
+    from datetime import datetime
 
     from aws_auto.frame import MetricFrame
     from aws_auto.ml.cost.findings import Running, Sizing
+    from aws_auto.ml.cost.terms import Terms
 
 MACHINE = "EC2 instance"
 #: Of the forest; the same bill and metrics give the same advice.
@@ -34,14 +34,19 @@ def proposals(
     bill: pl.DataFrame,
     metrics: MetricFrame | None,
     base: Callable[[Running], Recommendation],
+    *,
+    terms: Terms,
 ) -> tuple[list[Recommendation], list[Abstained]]:
     """Smaller sizes for machines that run and have metrics, and why others get none.
 
+    Metrics from before a machine got its present type do not count, whether the bill or the caller says when that was.
+
     Args:
         things: machines that no earlier recommendation is about.
-        bill: where it is seen whether one changed its type; metrics from before would mislead.
+        bill: where it is seen when one changed its type, and at what rate it is billed.
         metrics: ids as on the bill; without any nothing is said.
         base: a recommendation that carries what all about a thing share.
+        terms: prices, risk, and what was changed.
     """
     if metrics is None:
         return [], []
@@ -50,39 +55,84 @@ def proposals(
     known = [one for one in known if one.resource_id in measured]
     if not known:
         return [], []
-    changed = _changed(bill)
-    reasons = {one.resource_id: _against(one, changed) for one in known}
+    since = {**type_since(bill), **terms.changed}
+    rates = billed_rates(bill)
+    reasons = {one.resource_id: against(one, rates.get(one.resource_id), terms) for one in known}
     abstained = [_abstain(one, reasons[one.resource_id]) for one in known if reasons[one.resource_id]]
     items = []
     for region in sorted({one.region or "" for one in known}):
         here = {one.resource_id: one for one in known if (one.region or "") == region and not reasons[one.resource_id]}
         types = {name: one.instance_type or "" for name, one in here.items()}
-        found = sizings(metrics.data, types, region=region or None, seed=_SEED)
-        abstained += found.abstained
-        items += [_said(one, here[one.resource_id], base(here[one.resource_id])) for one in found.items]
+        rows = _present(metrics.data, since)
+        found = sizings(rows, types, region=region or None, seed=_SEED, risk=terms.risk, book=terms.book)
+        abstained += [_dated(one, since) for one in found.abstained]
+        items += [_said(one, here[one.resource_id], base(here[one.resource_id]), terms) for one in found.items]
     return items, abstained
 
 
-def _changed(bill: pl.DataFrame) -> set[str]:
-    types = bill.group_by("resource_id").agg(pl.col("instance_type").drop_nulls().n_unique().alias("types"))
-    return set(types.filter(pl.col("types") > 1)["resource_id"].drop_nulls())
+def type_since(bill: pl.DataFrame) -> dict[str, datetime]:
+    """From when on each machine that changed its type has the one that it has now."""
+    known = bill.lazy().filter(pl.col("resource_id").is_not_null(), pl.col("instance_type").is_not_null())
+    spans = known.group_by("resource_id", "instance_type").agg(
+        first=pl.col("timestamp").min(), last=pl.col("timestamp").max()
+    )
+    changed = spans.sort("last").group_by("resource_id").agg(pl.col("first").last(), types=pl.len())
+    rows = changed.filter(pl.col("types") > 1).select("resource_id", "first").collect()
+    return dict(rows.iter_rows())
 
 
-def _against(thing: Running, changed: set[str]) -> str:
+def billed_rates(bill: pl.DataFrame) -> dict[str, float]:
+    """What an hour of each machine is billed at in its present type, on demand."""
+    on_demand = (pl.col("pricing_category") != "Committed").fill_null(value=True)
+    hours = bill.lazy().filter(
+        pl.col("usage_type").str.contains("BoxUsage"), pl.col("consumed_quantity") > 0, on_demand
+    )
+    rates = hours.group_by("resource_id", "instance_type").agg(
+        rate=pl.col("billed_cost").sum() / pl.col("consumed_quantity").sum(), last=pl.col("timestamp").max()
+    )
+    present = rates.filter(pl.col("resource_id").is_not_null()).sort("last").group_by("resource_id").last()
+    return dict(present.select("resource_id", "rate").collect().iter_rows())
+
+
+def against(thing: Running, rate: float | None, terms: Terms) -> str:
+    """Why no other type of this machine can be priced; empty where it can."""
     if thing.managed_by:
         return f"{thing.managed_by} decides its type: change it there"
-    if thing.resource_id in changed:
-        return "it changed its type in these weeks: metrics from before do not tell of the present one"
     if free_share(thing) < 1.0 - _SAME_RATE:
-        return "a commitment pays for part of it: a smaller size saves nothing until that ends"
-    price = prices.lookup(thing.instance_type or "", thing.region)
-    rate = thing.billed / thing.hours if thing.hours else 0.0
-    if price is not None and abs(rate / price.usd_per_hour - 1.0) > _SAME_RATE:
+        return "a commitment pays for part of it: another type saves nothing until that ends"
+    dollars = terms.in_dollars(thing.monthly.currency)
+    if dollars is None:
         return (
-            f"it is billed at {rate:.4f} an hour and the list says {price.usd_per_hour:.4f} USD (Linux): another"
-            " system, tenancy, contract or year, for which the price of a smaller size is not known"
+            f"the bill is in {thing.monthly.currency} and prices are in USD: say what one is worth,"
+            f" for example --dollars {thing.monthly.currency}=1.10"
+        )
+    price = terms.book.price(thing.instance_type or "", thing.region)
+    if price is not None and rate is not None and abs(rate * dollars / price.usd_per_hour - 1.0) > _SAME_RATE:
+        return (
+            f"it is billed at {rate:.4f} {thing.monthly.currency} an hour and the list says {price.usd_per_hour:.4f}"
+            " USD (Linux): another system, tenancy, contract or year, for which the price of another type is not known"
         )
     return ""
+
+
+def _present(rows: pl.DataFrame, since: Mapping[str, datetime]) -> pl.DataFrame:
+    """What was measured since each machine has its present type."""
+    if not since:
+        return rows
+    starts = pl.DataFrame({RESOURCE: list(since), "since": list(since.values())})
+    starts = starts.with_columns(pl.col("since").cast(rows.schema[TIMESTAMP]))
+    joined = rows.join(starts, on=RESOURCE, how="left", maintain_order="left")
+    return joined.filter((pl.col(TIMESTAMP) >= pl.col("since")).fill_null(value=True)).drop("since")
+
+
+def _dated(one: Abstained, since: Mapping[str, datetime]) -> Abstained:
+    """Say where a history is short because it begins with a change."""
+    began = next((at for name, at in since.items() if one.what.startswith(f"{name} ")), None)
+    if began is None:
+        return one
+    return replace(
+        one, reason=f"{one.reason}; it has this type since {began:%Y-%m-%d}, and what was before is not used"
+    )
 
 
 def _abstain(thing: Running, reason: str) -> Abstained:
@@ -90,11 +140,12 @@ def _abstain(thing: Running, reason: str) -> Abstained:
     return Abstained(what=what, reason=reason, collect="nothing; decide by hand", monthly=thing.monthly)
 
 
-def _said(one: Sizing, thing: Running, base: Recommendation) -> Recommendation:
-    expected = one.saving * HOURS_A_MONTH * thing.share
+def _said(one: Sizing, thing: Running, base: Recommendation, terms: Terms) -> Recommendation:
+    hourly = one.saving / (terms.in_dollars(thing.monthly.currency) or 1.0)
+    expected = hourly * HOURS_A_MONTH * thing.share
     month = thing.monthly
     spread = (month.low / month.expected, month.high / month.expected) if month.expected > 0 else (1.0, 1.0)
-    most = one.saving * HOURS_A_MONTH
+    most = hourly * HOURS_A_MONTH
     return replace(
         base,
         kind="rightsize",
@@ -110,21 +161,7 @@ def _said(one: Sizing, thing: Running, base: Recommendation) -> Recommendation:
         effort="medium",
         risk="it is slow at its peaks; a stop loses instance store data and an address that is not elastic",
         evidence=one.evidence,
-        command=_resize(one.resource_id, one.to, thing.region),
-        rollback=_resize(one.resource_id, one.now, thing.region),
-    )
-
-
-def _resize(resource: str, kind: str, region: str | None) -> str:
-    found = re.search(r"(i-[0-9a-f]+)$", resource)
-    if found is None or region is None:
-        return f"console, EC2: stop {resource}; Actions > Instance settings > Change instance type: {kind}; start it"
-    name, place = found.group(1), f"--region {shlex.quote(region)}"
-    return "\n".join(
-        (
-            f"aws ec2 stop-instances {place} --instance-ids {name}",
-            f"aws ec2 wait instance-stopped {place} --instance-ids {name}",
-            f"aws ec2 modify-instance-attribute {place} --instance-id {name} --instance-type Value={kind}",
-            f"aws ec2 start-instances {place} --instance-ids {name}",
-        )
+        command=commands.resize(one.resource_id, one.to, thing.region),
+        rollback=commands.resize(one.resource_id, one.now, thing.region),
+        subject=one.now,
     )

@@ -9,6 +9,7 @@ from aws_auto.errors import SchemaError
 from aws_auto.frame import MetricFrame
 from aws_auto.ml.cost.recommend import recommend
 from aws_auto.ml.cost.running import Office
+from aws_auto.ml.cost.terms import Terms
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 NOW = datetime(2026, 3, 31, tzinfo=UTC)
@@ -173,7 +174,7 @@ def test_totals_are_kept_by_currency(make):
 
 def test_working_hours_may_be_said(make):
     bill = make.usage("USE1-DEVED-DPU-Hour", resource=ENDPOINT, cost=2.2).bill
-    (one,) = recommend(bill, now=NOW, office=Office(opens=7, closes=19, tz="Europe/Berlin")).items
+    (one,) = recommend(bill, now=NOW, terms=Terms(office=Office(opens=7, closes=19, tz="Europe/Berlin"))).items
     assert "CRON_TZ=Europe/Berlin\n0 19 * * 1-5" in one.command
 
 

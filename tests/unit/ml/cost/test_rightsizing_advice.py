@@ -12,6 +12,7 @@ from aws_auto.frame import MetricFrame
 from aws_auto.ml.cost import prices
 from aws_auto.ml.cost.commitments import Offer
 from aws_auto.ml.cost.recommend import recommend
+from aws_auto.ml.cost.terms import Terms
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 NOW = datetime(2026, 3, 31, tzinfo=UTC)
@@ -79,14 +80,48 @@ def test_under_a_commitment_a_smaller_size_saves_nothing(make):
     assert not of_kind(found, "rightsize")
 
 
-def test_a_machine_that_changed_its_type_is_left_alone(make):
+def test_metrics_from_before_a_machine_changed_its_type_do_not_count(make):
     fleet(make, 19)
-    make.usage("BoxUsage:m5.4xlarge", resource=machine(19), cost=2 * PRICE, instance_type="m5.4xlarge", days=14)
-    late = START + timedelta(days=14)
-    make.usage(f"BoxUsage:{KIND}", resource=machine(19), cost=PRICE, instance_type=KIND, days=14, start=late)
+    make.usage("BoxUsage:m5.4xlarge", resource=machine(19), cost=2 * PRICE, instance_type="m5.4xlarge", days=20)
+    late = START + timedelta(days=20)
+    make.usage(f"BoxUsage:{KIND}", resource=machine(19), cost=PRICE, instance_type=KIND, days=8, start=late)
     found = recommend(make.bill, now=NOW, metrics=metrics())
     assert machine(19) not in {name for one in of_kind(found, "rightsize") for name in one.resources}
-    assert "changed its type" in reasons(found)
+    (said,) = [one for one in found.abstained if one.what.startswith(machine(19))]
+    assert f"it has this type since {late:%Y-%m-%d}" in said.reason
+
+
+def test_metrics_from_before_the_day_that_the_ledger_names_do_not_count(make):
+    late = START + timedelta(days=20)
+    found = recommend(fleet(make), now=NOW, metrics=metrics(), terms=Terms(changed={machine(0): late}))
+    (said,) = [one for one in found.abstained if one.what.startswith(machine(0))]
+    assert f"it has this type since {late:%Y-%m-%d}" in said.reason
+
+
+def test_a_risk_that_nobody_would_take_leaves_every_machine_as_it_is(make):
+    found = recommend(fleet(make), now=NOW, metrics=metrics(), terms=Terms(risk=0.0001))
+    assert not of_kind(found, "rightsize")
+
+
+def test_a_bill_in_another_currency_needs_its_worth_in_dollars(make):
+    bill = fleet(make, rate=PRICE / 1.25, billing_currency="EUR")
+    silent = recommend(bill, now=NOW, metrics=metrics())
+    assert not of_kind(silent, "rightsize")
+    assert any("--dollars EUR=1.10" in one.reason for one in silent.abstained)
+    plain = of_kind(recommend(fleet(type(make)()), now=NOW, metrics=metrics()), "rightsize")
+    known = of_kind(recommend(bill, now=NOW, metrics=metrics(), terms=Terms(dollars={"EUR": 1.25})), "rightsize")
+    assert known[0].saving.currency == "EUR"
+    assert known[0].saving.expected == pytest.approx(plain[0].saving.expected / 1.25)
+
+
+def test_what_was_rejected_is_not_said_again_and_its_hours_are_committed_on(make):
+    bill = fleet(make)
+    said = recommend(bill, now=NOW, metrics=metrics(), terms=Terms(offers=(PLAN,)))
+    rejected = frozenset(one.id for one in of_kind(said, "rightsize"))
+    found = recommend(bill, now=NOW, metrics=metrics(), terms=Terms(offers=(PLAN,), rejected=rejected))
+    assert rejected
+    assert not rejected & {one.id for one in found.items}
+    assert of_kind(found, "commitment")[0].saving.expected > of_kind(said, "commitment")[0].saving.expected
 
 
 def test_a_machine_that_is_idle_is_stopped_and_not_resized_as_well(make):
@@ -100,14 +135,14 @@ def test_without_an_offer_no_commitment_is_advised(make):
 
 def test_a_commitment_covers_what_the_other_advice_leaves(make):
     bill = fleet(make)
-    alone = of_kind(recommend(bill, now=NOW, offers=[PLAN]), "commitment")[0]
-    after = of_kind(recommend(bill, now=NOW, offers=[PLAN], metrics=metrics()), "commitment")[0]
+    alone = of_kind(recommend(bill, now=NOW, terms=Terms(offers=(PLAN,))), "commitment")[0]
+    after = of_kind(recommend(bill, now=NOW, terms=Terms(offers=(PLAN,)), metrics=metrics()), "commitment")[0]
     assert alone.saving.expected > 0
     assert after.saving.expected == pytest.approx(alone.saving.expected / 4, rel=0.01)
     assert "a quote of 2026-03-30" in after.trouble_from
-    assert recommend(bill, now=NOW, offers=[PLAN], metrics=metrics()).items[-1].kind == "commitment"
+    assert recommend(bill, now=NOW, terms=Terms(offers=(PLAN,)), metrics=metrics()).items[-1].kind == "commitment"
 
 
 def test_machines_under_a_commitment_are_not_committed_on_again(make):
-    found = recommend(fleet(make, pricing_category="Committed"), now=NOW, offers=[PLAN])
+    found = recommend(fleet(make, pricing_category="Committed"), now=NOW, terms=Terms(offers=(PLAN,)))
     assert not of_kind(found, "commitment")
