@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from aws_auto.errors import UsageError
+from aws_auto.pipeline.bills import admitted
 from aws_auto.pipeline.ports import Estimate, Window
 from aws_auto.protocols import silent
 
@@ -109,7 +110,8 @@ def collect(
     announce(estimate)
     if not dry_run and not ws.journal.entries(KIND[source.simulated], limit=1):
         ws.journal.append(KIND[source.simulated], scope=source.scope)
-    batches, rows = (0, 0) if dry_run else _pull(ws, source, missing, progress)
+    said: list[str] = []
+    batches, rows = (0, 0) if dry_run else _pull(ws, source, missing, progress, said)
     report = CollectReport(
         source=source.name,
         scope=source.scope,
@@ -121,7 +123,7 @@ def collect(
         pulled=tuple(missing),
         skipped=tuple(window.without(missing)),
         calls=source.calls if isinstance(source, Metered) else None,
-        notes=tuple(source.notes) if isinstance(source, Noting) else (),
+        notes=(*(source.notes if isinstance(source, Noting) else ()), *said),
     )
     if batches:
         ws.journal.append(
@@ -157,13 +159,15 @@ def refuse_mixing(ws: Workspace, source: Source) -> None:
         )
 
 
-def _pull(ws: Workspace, source: Source, missing: list[Window], progress: Progress) -> tuple[int, int]:
+def _pull(ws: Workspace, source: Source, missing: list[Window], progress: Progress, said: list[str]) -> tuple[int, int]:
     total = sum(map(_seconds, missing))
     batches = rows = before = done = 0
     for part in missing:
         for batch in source.pull(part):
-            if len(batch.rows) or not batch.keys:
-                rows += ws.lake.write(batch)
+            kept, note = admitted(ws, batch)
+            said += [note] if note else []
+            if kept is not None and (len(batch.rows) or not batch.keys):
+                rows += ws.lake.write(kept)
             if batch.final:
                 ws.lake.close(source.scope, batch.window)
                 done = before + _seconds(Window(part.start, min(batch.window.end, part.end)))
