@@ -49,6 +49,7 @@ ORDER = (
     "detect",
     "feedback",
     "recommend",
+    "forecast-cost",
     "ledger",
     "ledger accept",
     "ledger applied",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aws_auto.cli import ledger, options, pricing, render, sheets
+from aws_auto.cli import forecasting, ledger, options, pricing, render, sheets
 from aws_auto.cli.options import DataSource, Switch, Verdict
 
 if TYPE_CHECKING:
@@ -513,3 +513,6 @@ def _collect(
             }
         )
     return reports
+
+
+forecasting.register(app, _open, _collect)

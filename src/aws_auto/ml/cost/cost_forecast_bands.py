@@ -1,0 +1,147 @@
+"""Intervals around a forecast of daily costs, from the errors that it made before.
+
+The ends are quantiles of a series' own past errors at about that distance, mixed with the errors of all series, in
+units of their usual size, while a series has few of its own. Distances that no error is known of yet are as wide as the
+farthest known one times the square root of time. All is then stretched by the factor that would have made the
+intervals of earlier weeks hold as often as promised, each of them from what was known then.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+    Ints = NDArray[np.int64]
+
+#: Nominal coverage of the intervals.
+LEVEL = 0.8
+_TAILS = ((1.0 - LEVEL) / 2.0, (1.0 + LEVEL) / 2.0)
+#: An error counts half as much when it is so many days old.
+_HALF_LIFE = 28.0
+#: Origins of its own at which a series' errors count as much as those of all series.
+_OWN = 14.0
+#: Errors of days so much nearer or farther count for a day's interval as well.
+_NEAR = 2
+#: An interval is at least this share of the forecast wide on each side; bills round.
+_LEAST = 0.001
+_WEEK = 7
+#: How far intervals are stretched before anything is known of them, and how many judged intervals that counts for.
+_STRETCH, _STRETCH_COUNTS = 1.3, 10
+_STRETCHED = (0.8, 3.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Band:
+    """What to add to a forecast, never on the wrong side of it, and how often that held.
+
+    Attributes:
+        low: ``(series, days ahead)``, at most zero.
+        high: the same, at least zero.
+        covered: share of earlier truths inside intervals that were made before them, by series; nan where unknown.
+    """
+
+    low: Floats
+    high: Floats
+    covered: Floats
+
+
+def of_days(wrong: Floats, origins: Ints, mixed: Floats) -> Band:
+    """The band of each day ahead.
+
+    Args:
+        wrong: truth less forecast, ``(origins, series, days ahead)``; nan where the truth is not known.
+        origins: days known at each origin, ascending; the last one is now.
+        mixed: the forecasts, of the same shape.
+    """
+    return _calibrated(wrong, origins, mixed, near=_NEAR, reach=1)
+
+
+def of_sums(wrong: Floats, origins: Ints, mixed: Floats) -> Band:
+    """The band of the sum of all days ahead, one "day" wide.
+
+    While no whole sum is known, the longest that is stands for it, with the square root of time.
+    """
+    ahead = wrong.shape[-1]
+    known = [length for length in range(1, ahead + 1) if np.isfinite(wrong[:, :, :length].sum(axis=2)).any()]
+    length = known[-1] if known else ahead
+    grown = (ahead / length) ** 1.5
+    sums, whole = wrong[:, :, :length].sum(axis=2, keepdims=True), mixed.sum(axis=2, keepdims=True)
+    return _calibrated(sums * grown, origins, whole, near=0, reach=length)
+
+
+def _calibrated(wrong: Floats, origins: Ints, mixed: Floats, *, near: int, reach: int) -> Band:
+    """The band now, stretched by what the bands of earlier weeks missed."""
+    last = len(origins) - 1
+    judged = list(range(last - _WEEK, 0, -_WEEK))[::-1]
+    asked: list[tuple[int, Floats]] = []
+    inside, counted = np.zeros(wrong.shape[1]), np.zeros(wrong.shape[1])
+    for at in judged:
+        low, high = _ends(wrong, origins, mixed, at, near=near, reach=reach)
+        needed = np.maximum(wrong[at] / high, wrong[at] / low)
+        seen = np.isfinite(needed)
+        before = [values for then, values in asked if origins[then] + reach <= origins[at]]
+        inside += (seen & (needed <= _stretch(before))).sum(axis=1)
+        counted += seen.sum(axis=1)
+        asked.append((at, needed[seen]))
+    low, high = _ends(wrong, origins, mixed, last, near=near, reach=reach)
+    stretch = _stretch([values for _, values in asked])
+    covered = np.where(counted > 0, inside / np.maximum(counted, 1), np.nan)
+    return Band(low=low * stretch, high=high * stretch, covered=covered)
+
+
+def _stretch(needed: list[Floats]) -> float:
+    """The factor at which `LEVEL` of the earlier intervals would have held."""
+    prior = np.linspace(0.0, _STRETCH / LEVEL, _STRETCH_COUNTS)
+    return float(np.clip(np.quantile(np.concatenate([prior, *needed]), LEVEL), *_STRETCHED))
+
+
+def _ends(wrong: Floats, origins: Ints, mixed: Floats, at: int, *, near: int, reach: int) -> tuple[Floats, Floats]:
+    """Low and high as known at that origin, before they are stretched."""
+    ahead = wrong.shape[-1]
+    over = origins[:at, None] + reach + np.arange(ahead)[None] <= origins[at]
+    known = np.where(over[:, None], wrong[:at], np.nan)
+    age = origins[at] - origins[:at]
+    table = np.stack([_quantiles(known[:, :, max(h - near, 0) : h + near + 1], age) for h in range(ahead)], axis=-1)
+    usable = np.isfinite(table[0]).any(axis=0)
+    if usable.any():
+        farthest = int(np.flatnonzero(usable)[-1])
+        growth = np.sqrt((np.arange(ahead) + 1.0) / (farthest + 1.0))
+        table = np.where(np.arange(ahead) > farthest, table[..., farthest : farthest + 1] * growth, table)
+    # A day farther away is never better known.
+    table = np.nan_to_num(table)
+    low, high = np.minimum.accumulate(table[0], axis=1), np.maximum.accumulate(table[1], axis=1)
+    least = np.maximum(_LEAST * np.abs(mixed[at]), 1e-9)
+    return np.minimum(low, -least), np.maximum(high, least)
+
+
+def _quantiles(known: Floats, age: Ints) -> Floats:
+    """Both tails of each series' errors, ``(2, series)``; ``known`` is ``(origins, series, near days)``."""
+    seen = np.isfinite(known)
+    count = known.shape[1]
+    if not seen.any():
+        return np.full((2, count), np.nan)
+    fresh = np.where(seen, (0.5 ** (age / _HALF_LIFE))[:, None, None], 0.0)
+    size = np.where(seen, np.abs(known), 0.0).sum(axis=(0, 2)) / np.maximum(seen.sum(axis=(0, 2)), 1)
+    moves = seen & (size > 0)[None, :, None]
+    shape = (known / np.where(size > 0, size, 1.0)[None, :, None])[moves]
+    shape_weight = fresh[moves]
+    own_share = seen.any(axis=2).sum(axis=0)
+    own_share = own_share / (own_share + _OWN)
+    found = np.zeros((2, count))
+    for s in np.flatnonzero(size > 0):
+        here = seen[:, s]
+        values = np.concatenate([known[:, s][here], shape * size[s]])
+        mine = fresh[:, s][here]
+        weight = np.concatenate(
+            [own_share[s] * mine / mine.sum(), (1.0 - own_share[s]) * shape_weight / shape_weight.sum()]
+        )
+        order = np.argsort(values, kind="stable")
+        place = np.searchsorted(np.cumsum(weight[order]), np.array(_TAILS) * weight.sum())
+        found[:, s] = values[order][np.minimum(place, len(values) - 1)]
+    return found
