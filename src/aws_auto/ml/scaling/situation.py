@@ -6,7 +6,7 @@ that was not there in training is judged like the others.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -74,6 +74,11 @@ class Situation:
     def __len__(self) -> int:
         return len(self.resource)
 
+    def take(self, rows: NDArray[Any]) -> Situation:
+        """Those rows: a mask, or places."""
+        arrays = {f.name: getattr(self, f.name)[rows] for f in fields(self) if f.name != "about"}
+        return replace(self, **arrays)
+
 
 @dataclass(frozen=True)
 class Usual:
@@ -95,17 +100,16 @@ class Usual:
 
     def inputs(self, rows: Situation) -> tuple[Floats, Floats]:
         """The network's inputs ``(n, d)`` and their directions ``(d,)``."""
-        place = {name: i for i, name in enumerate(self.names)}
-        usual = self.values[[place.get(str(n), len(self.names)) for n in rows.resource]].T
+        usual = self.values[self.place(rows)].T
         load, many, cpu, memory, odds = usual[:FACTS]
         instances = _or(rows.instances, many)
-        before = _or(rows.load_before, rows.load)
+        before = _or(rows.load_before, load)
         known, latency = usual[FACTS:], rows.latency[:, rows.about]
         over = np.log(np.maximum(_or(latency, known[rows.about]), 1e-3) / rows.objective)
         columns = (
             _logs(rows.load, load),
             _logs(rows.load, load) - _logs(before, load),
-            _expected(rows, instances, before, cpu),
+            _expected(rows, instances, before, _or(rows.instances_before, many), cpu),
             np.log(instances / many),
             np.log(np.maximum(_or(rows.memory, memory) / memory, LEAST)),
             np.log1p(_or(rows.errors, 0.0)),
@@ -116,6 +120,15 @@ class Usual:
         )
         signs = [float(sign) for _, sign in INPUTS] + [0.0] * _width(rows)
         return np.nan_to_num(np.stack(columns, axis=1)), np.array(signs)
+
+    def fact(self, rows: Situation, column: int) -> Floats:
+        """One of ``values`` for each row."""
+        return np.asarray(self.values[self.place(rows), column])
+
+    def place(self, rows: Situation) -> list[int]:
+        """The row of ``values`` for each row."""
+        place = {name: i for i, name in enumerate(self.names)}
+        return [place.get(str(n), len(self.names)) for n in rows.resource]
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON."""
@@ -134,12 +147,11 @@ def _medians(rows: Situation, breach: Floats, mine: NDArray[np.bool_], base: flo
     return [*(_median(c[mine], 1.0) for c in columns), _log_odds(float(share)), *latencies]
 
 
-def _expected(rows: Situation, instances: Floats, before: Floats, cpu: Floats) -> Floats:
+def _expected(rows: Situation, instances: Floats, before: Floats, had: Floats, cpu: Floats) -> Floats:
     """Busy share if a request costs what it cost when the state was seen, 0 to 2; the usual one where that is unknown.
 
     Utilisation law: utilisation = throughput x service demand / servers (Denning and Buzen 1978).
     """
-    had = _or(rows.instances_before, instances)
     with np.errstate(all="ignore"):
         ratio = (rows.load / instances) / (before / had)
     ratio = np.where(np.isfinite(ratio), ratio, 1.0)

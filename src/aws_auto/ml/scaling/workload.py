@@ -32,17 +32,35 @@ COLUMNS = {
 
 
 @dataclass(frozen=True)
+class Layout:
+    """How rows of resources become rows of workloads.
+
+    Attributes:
+        fronts: for a fleet, the resource in front of it whose latency is taken.
+        periods: seconds between the rows of a resource, over which its requests were counted.
+    """
+
+    fronts: Mapping[str, str]
+    periods: Mapping[str, float]
+
+    @property
+    def behind(self) -> dict[str, str]:
+        """For a resource in front, its fleet."""
+        return {front: fleet for fleet, front in self.fronts.items()}
+
+
+@dataclass(frozen=True)
 class Workloads:
     """Workloads over time.
 
     Attributes:
         table: sorted by ``resource_id, timestamp``; `COLUMNS` and those of `LATENCIES` that there are; ``load`` is in
             requests a second and never null, what is unknown is null.
-        fronts: for a fleet, the resource in front of it whose latency is taken.
+        layout: how it was made.
     """
 
     table: pl.DataFrame
-    fronts: Mapping[str, str]
+    layout: Layout
 
     @property
     def latencies(self) -> tuple[str, ...]:
@@ -50,46 +68,46 @@ class Workloads:
         return tuple(n for n in LATENCIES if n in self.table.columns and self.table[n].count())
 
 
-def workloads(data: pl.DataFrame) -> Workloads:
+def workloads(data: pl.DataFrame, layout: Layout | None = None) -> Workloads:
     """The workloads in the rows of a `MetricFrame`.
+
+    Args:
+        data: the rows.
+        layout: as it was found before; then rows that hold nothing but a load are workloads as well.
 
     Raises:
         SchemaError: nothing has both a request count and instances, or a request count and latency.
     """
-    rows = _plain(data)
-    fronts = _fronts(rows, data)
-    served = rows.join(
-        pl.DataFrame({"front": list(fronts.values()), RESOURCE: list(fronts)}, schema=dict.fromkeys(_PAIR, pl.String)),
-        on=RESOURCE,
-        how="left",
-        maintain_order="left",
+    rows = _plain(data, {} if layout is None else layout.periods)
+    found = layout or Layout(
+        _fronts(rows, data), dict(rows.group_by(RESOURCE).agg(pl.col("period").first()).iter_rows())
     )
+    behind = found.behind
     seen = [n for n in LATENCIES if n in rows.columns]
-    front = rows.select(
-        pl.col(RESOURCE).alias("front"), TIMESTAMP, pl.col("load", "errors", *seen).name.suffix("/front")
+    table = (
+        rows.with_columns(pl.col(RESOURCE).replace(behind), in_front=pl.col(RESOURCE).is_in(list(behind)))
+        .sort(RESOURCE, TIMESTAMP, "in_front")
+        .group_by(RESOURCE, TIMESTAMP, maintain_order=True)
+        .agg(pl.col(*COLUMNS, *seen).drop_nulls().first())
+        .filter(pl.col("load").is_not_null())
     )
-    joined = served.join(front, on=["front", TIMESTAMP], how="left", maintain_order="left").with_columns(
-        pl.coalesce(n, f"{n}/front").alias(n) for n in ("load", "errors", *seen)
-    )
-    known = pl.col("instances").is_not_null()
-    if seen:
-        known |= pl.any_horizontal(pl.col(n).is_not_null() for n in seen)
-    table = joined.filter(pl.col("load").is_not_null() & known & ~pl.col(RESOURCE).is_in(list(fronts.values())))
+    if layout is None:
+        table = table.filter(
+            pl.any_horizontal(pl.col(n).is_not_null().any().over(RESOURCE) for n in ("instances", *seen))
+        )
     if table.is_empty():
         raise SchemaError(
             "no workload: nothing has a request count together with instances or latency",
             where="request_count",
             hint="collect a load balancer or a service with its fleet, or a file with request_count and instance_count",
         )
-    return Workloads(table.select(RESOURCE, TIMESTAMP, *COLUMNS, *seen), fronts)
+    return Workloads(table, found)
 
 
-_PAIR = ("front", RESOURCE)
-
-
-def _plain(data: pl.DataFrame) -> pl.DataFrame:
+def _plain(data: pl.DataFrame, periods: Mapping[str, float]) -> pl.DataFrame:
     """Our columns by their short names; requests as a rate."""
-    period = pl.col(TIMESTAMP).diff().dt.total_seconds().median().over(RESOURCE).fill_null(3600.0).clip(1.0)
+    step = pl.col(TIMESTAMP).diff().dt.total_seconds().median().over(RESOURCE).fill_null(3600.0).clip(1.0)
+    period = pl.coalesce(pl.col(RESOURCE).replace_strict(dict(periods), default=None, return_dtype=pl.Float64), step)
     asked = [n for n in ("request_count_sum", "request_count") if n in data.columns]
     count = pl.coalesce(asked) if asked else pl.lit(None, pl.Float64)
     columns = {
@@ -100,10 +118,16 @@ def _plain(data: pl.DataFrame) -> pl.DataFrame:
     ours = pl.col("instances")
     return (
         data.sort(RESOURCE, TIMESTAMP)
-        .select(RESOURCE, TIMESTAMP, (count / period).alias("load"), *(e.alias(n) for n, e in columns.items()),
-                *(n for n in LATENCIES if n in data.columns))
+        .select(
+            RESOURCE,
+            TIMESTAMP,
+            period.alias("period"),
+            (count / period).alias("load"),
+            *(e.alias(n) for n, e in columns.items()),
+            *(n for n in LATENCIES if n in data.columns),
+        )
         .with_columns(instances=pl.when(ours > 0).then(ours))
-    )  # fmt: skip
+    )
 
 
 def _fronts(rows: pl.DataFrame, data: pl.DataFrame) -> dict[str, str]:
@@ -113,9 +137,10 @@ def _fronts(rows: pl.DataFrame, data: pl.DataFrame) -> dict[str, str]:
     seen = [n for n in LATENCIES if n in rows.columns]
     service = dict(data.group_by(RESOURCE).agg(pl.col("service").drop_nulls().last()).iter_rows())
     has = rows.group_by(RESOURCE).agg(
-        fleet=pl.col("instances").count() > 0, timed=pl.sum_horizontal(pl.col(n).count() for n in seen) > 0,
+        fleet=pl.col("instances").count() > 0,
+        timed=pl.sum_horizontal(pl.col(n).count() for n in seen) > 0,
         asked=pl.col("load").count() > 0,
-    )  # fmt: skip
+    )
     fleets = has.filter("fleet", ~pl.col("timed"))[RESOURCE].sort()
     doors = has.filter("timed", "asked", ~pl.col("fleet"))[RESOURCE].sort()
     found = {}

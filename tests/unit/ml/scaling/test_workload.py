@@ -33,7 +33,7 @@ FLEET = rows("web", request_count=3030.0, instance_count=4.0, cpu_utilization=50
 def test_a_fleet_gets_the_latency_and_the_errors_of_the_balancer_with_its_load():
     other = rows("tiny-alb", request_count=300.0, latency=5.0)
     found = workloads(table(BALANCER, FLEET, other))
-    assert found.fronts == {"web": "alb"}
+    assert found.layout.fronts == {"web": "alb"}
     web = found.table.filter(pl.col("resource_id") == "web").row(0, named=True)
     assert (web["load"], web["instances"], web["latency_p95"], web["errors"]) == (3030 / 300, 4.0, 200.0, 0.5)
     assert set(found.table["resource_id"]) == {"web", "tiny-alb"}
@@ -42,23 +42,23 @@ def test_a_fleet_gets_the_latency_and_the_errors_of_the_balancer_with_its_load()
 
 def test_a_fleet_that_counts_no_requests_gets_those_of_the_only_balancer_of_its_service():
     silent = FLEET.drop("request_count")
-    assert workloads(table(BALANCER, silent)).fronts == {"web": "alb"}
+    assert workloads(table(BALANCER, silent)).layout.fronts == {"web": "alb"}
     second = rows("alb-2", request_count=100.0, latency=5.0)
     with_two = workloads(table(BALANCER, second, silent))
-    assert with_two.fronts == {}
+    assert with_two.layout.fronts == {}
     assert "web" not in set(with_two.table["resource_id"])
 
 
 def test_a_balancer_of_another_service_or_of_none_is_nobodys_front():
     for service in ("api", None):
-        assert workloads(table(BALANCER.with_columns(service=pl.lit(service, pl.String)), FLEET)).fronts == {}
+        assert workloads(table(BALANCER.with_columns(service=pl.lit(service, pl.String)), FLEET)).layout.fronts == {}
 
 
 def test_containers_and_functions_stand_for_themselves():
     box = rows("checkout", request_count=60.0, instance_count=2.0, latency=100.0)
     code = rows("thumbs", request_count=60.0, latency=100.0)
     found = workloads(table(box, code))
-    assert found.fronts == {}
+    assert found.layout.fronts == {}
     assert found.table.group_by("resource_id").agg(pl.col("instances").max()).sort("resource_id").rows() == [
         ("checkout", 2.0),
         ("thumbs", None),
