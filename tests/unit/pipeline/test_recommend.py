@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from aws_auto.errors import NotEnoughData
+from aws_auto.pipeline import ledger
 from aws_auto.pipeline.collect import collect
 from aws_auto.pipeline.local.sample import SampleSource
 from aws_auto.pipeline.ports import Window
@@ -59,3 +60,14 @@ def test_the_report_says_simulated_and_names_every_recommendation(ws):
     assert "Simulated data" in html
     for item in found.recommendations.items:
         assert item.resources[0] in html
+
+
+def test_the_report_shows_ids_and_what_was_decided_and_rejected(ws):
+    first, second = advise(ws, SPAN).recommendations.items[:2]
+    ledger.accept(ws, first.id)
+    ledger.reject(ws, second.id, because="a spare <for> the weekend")
+    html = advice_report(advise(ws, SPAN))
+    assert "<td>accepted</td>" in html
+    assert "a spare &lt;for&gt; the weekend" in html
+    assert "Expected saving a month by kind (USD)" in html
+    ledger.accept(ws, second.id)

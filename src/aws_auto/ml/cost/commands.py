@@ -172,10 +172,10 @@ def sell(commitment_id: str, region: str | None) -> tuple[str, str]:
 
 def resize(resource: str, kind: str, region: str | None) -> str:
     """The commands that stop a machine, give it that instance type, and start it."""
-    found = re.search(r"(i-[0-9a-f]+)$", resource)
-    if found is None or region is None:
+    name = _machine(resource)
+    if name is None or region is None:
         return f"console, EC2: stop {resource}; Actions > Instance settings > Change instance type: {kind}; start it"
-    name, place = found.group(1), f"--region {shlex.quote(region)}"
+    place = f"--region {shlex.quote(region)}"
     return "\n".join(
         (
             f"aws ec2 stop-instances {place} --instance-ids {name}",
@@ -184,6 +184,55 @@ def resize(resource: str, kind: str, region: str | None) -> str:
             f"aws ec2 start-instances {place} --instance-ids {name}",
         )
     )
+
+
+def look(resource: str, region: str | None) -> str:
+    """The command that says whether a machine's image has the network driver of newer families."""
+    name = _machine(resource)
+    if name is None or region is None:
+        return f"console, EC2: open {resource}; check that ENA support is enabled"
+    query = "--query 'Reservations[].Instances[].EnaSupport'"
+    return f"aws ec2 describe-instances --region {shlex.quote(region)} --instance-ids {name} {query}"
+
+
+def other_architecture(resource: str, kind: str, region: str | None) -> tuple[str, str]:
+    """How a machine gets another architecture, and the way back: a new one beside it, for it cannot be changed."""
+    name, place = _machine(resource), f"--region {shlex.quote(region)}" if region else ""
+    if name is None or not place:
+        step = f"console, EC2: launch a {kind} from an arm64 image beside {resource}; move its work; stop the old one"
+        return step, f"console, EC2: start {resource}; move its work back"
+    lines = (
+        f"aws ec2 describe-images {place} --owners self --filters Name=architecture,Values=arm64",
+        f"console, EC2 > Launch instances: such an image, {kind}, subnet, groups and role of {name}; move its work",
+        f"aws ec2 stop-instances {place} --instance-ids {name}",
+    )
+    return "\n".join(lines), f"aws ec2 start-instances {place} --instance-ids {name}; move its work back"
+
+
+def volume(
+    resource: str, region: str | None, kind: str, *, iops: int | None = None, throughput: int | None = None
+) -> str:
+    """The command that gives a volume that type."""
+    found = re.search(r"(vol-[0-9a-f]+)$", resource)
+    more = (f" --iops {iops}" if iops else "") + (f" --throughput {throughput}" if throughput else "")
+    if found is None or region is None:
+        return f"console, EC2 > Volumes: modify {resource}: type {kind}{more.replace(' --', ', ')}"
+    place = f"--region {shlex.quote(region)}"
+    return f"aws ec2 modify-volume {place} --volume-id {found.group(1)} --volume-type {kind}{more}"
+
+
+def infrequent(bucket: str) -> tuple[str, str]:
+    """How a bucket's objects get to infrequent access, and the way back; its present rules are looked at first."""
+    name = shlex.quote(bucket.rsplit(":", 1)[-1])
+    look_first = f"aws s3api get-bucket-lifecycle-configuration --bucket {name}"
+    step = f"console: S3 > {name} > Management > Create lifecycle rule: current versions to Standard-IA after 30 days"
+    back = f"console: S3 > {name} > Management: delete the rule; then aws s3 cp s3://{name} s3://{name} --recursive"
+    return f"{look_first}\n{step}", f"{back} --storage-class STANDARD"
+
+
+def _machine(resource: str) -> str | None:
+    found = re.search(r"(i-[0-9a-f]+)$", resource)
+    return found.group(1) if found else None
 
 
 def _filled(way: Way | None, resource: str, region: str | None) -> Way | None:

@@ -1,4 +1,6 @@
-"""What to do about a bill: idle things, unused commitments, schedules, smaller sizes, new commitments; each thing once.
+"""What to do about a bill, in eight kinds; each thing once.
+
+Idle things, unused commitments, schedules, smaller sizes, other families and Graviton, storage, new commitments.
 
 The order is that of computation: what is deleted cannot be scheduled as well. Savings are of the part of a cost that no
 commitment pays for: a stopped instance under a reservation saves nothing until the reservation ends.
@@ -12,10 +14,11 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from aws_auto.ml.cost import commands, commitments_advice, rightsizing_advice, schedule, usage_types
+from aws_auto.ml.cost import commands, commitments_advice, family, rightsizing_advice, schedule, storage, usage_types
 from aws_auto.ml.cost.commitments_used import commitment_use, is_usage, last_moment, require
 from aws_auto.ml.cost.findings import Abstained, Money, Recommendation, Recommendations, Total
 from aws_auto.ml.cost.idle import CPU_MAX, idle
+from aws_auto.ml.cost.price_book import MOST_AGE
 from aws_auto.ml.cost.running import HOURS_A_MONTH, NEEDED, running
 from aws_auto.ml.cost.schedule import LEAST_HISTORY
 from aws_auto.ml.cost.terms import Terms
@@ -65,7 +68,7 @@ def recommend(
         items=items,
         abstained=tuple(found.abstained),
         totals=_totals(bill, items, until - max(first, until - _LASTS)),
-        notes=_notes(until, now, metrics),
+        notes=(*_notes(until, now, metrics), *_stale_rates(used, found.terms, now)),
     )
 
 
@@ -83,6 +86,22 @@ def _notes(until: datetime, now: datetime, metrics: MetricFrame | None) -> tuple
     if metrics is None or CPU_MAX not in metrics.data.columns:
         notes.append(f"no {CPU_MAX}: whether a running machine is busy is not known, and nothing is called idle for it")
     return tuple(notes)
+
+
+def _stale_rates(used: pl.DataFrame, terms: Terms, now: datetime) -> list[str]:
+    """A sentence for each region of machines, and for each offer, whose rates were seen too long ago."""
+    machines = used.filter(pl.col("usage_type").str.contains("BoxUsage"), pl.col("instance_type").is_not_null())
+    said = []
+    for region, kinds in (
+        machines.group_by("region_id").agg(pl.col("instance_type").unique()).sort("region_id").iter_rows()
+    ):
+        known = terms.book.types(region)
+        oldest = min((known[kind].as_of for kind in kinds if kind in known), default=None)
+        if oldest is not None and now.date() - oldest >= MOST_AGE:
+            said.append(f"prices of {region} are of {oldest}, {(now.date() - oldest).days} days old: stale")
+    dated = [one for one in terms.offers if one.as_of is not None and now.date() - one.as_of >= MOST_AGE]
+    said += [f"the rate of {one.name} is of {one.as_of}: stale" for one in dated]
+    return [f"{one} (over {MOST_AGE.days} days; aws-auto ml prices refresh)" for one in said]
 
 
 @dataclass
@@ -108,6 +127,8 @@ class _Found:
             *self._taken(self._commitments()),
             *self._taken(self._schedules()),
             *self._taken(self._smaller()),
+            *self._taken(self._families()),
+            *self._taken(self._storage()),
         ]
         ordered += self._taken(self._new_commitments(ordered))
         self._unknown(wasted)
@@ -232,6 +253,17 @@ class _Found:
     def _smaller(self) -> list[Recommendation]:
         left = [one for one in self.things if one.resource_id not in self.taken]
         found, silent = rightsizing_advice.proposals(left, self.bill, self.metrics, self._of, terms=self.terms)
+        self.abstained += silent
+        return found
+
+    def _families(self) -> list[Recommendation]:
+        left = [one for one in self.things if one.resource_id not in self.taken]
+        found, silent = family.proposals(left, self.bill, self._of, terms=self.terms, until=self.until)
+        self.abstained += silent
+        return found
+
+    def _storage(self) -> list[Recommendation]:
+        found, silent = storage.proposals(self.bill, self.taken, terms=self.terms, until=self.until)
         self.abstained += silent
         return found
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from aws_auto.ml.cost import usage_types
-from aws_auto.ml.cost.commitments_used import last_moment
+from aws_auto.ml.cost.commitments_used import is_usage, last_moment
 from aws_auto.ml.cost.findings import Running, Waste
 from aws_auto.ml.cost.running import Office, classed, monthly, running
 from aws_auto.results import Line
@@ -139,8 +139,22 @@ def _unknown(bill: pl.DataFrame, rows: pl.DataFrame, until: datetime) -> list[Wa
         now = part.filter(pl.col("timestamp") >= until - timedelta(days=1))["resource_id"].n_unique()
         seen = part["resource_id"].n_unique()
         proof = f"{seen} on the bill, {now} of them still on its last day; {_what_is_missing(meaning)}"
+        proof += _age(part, bill, until)
         found.append(_group(part, meaning.name, "unknown", until, proof))
     return found
+
+
+def _age(part: pl.DataFrame, bill: pl.DataFrame, until: datetime) -> str:
+    """How many are at least as old as the bill, which is all that it tells of an age."""
+    if part["class"][0] not in ("EBS snapshot", "RDS backup storage"):
+        return ""
+    start: Any = bill.filter(is_usage())["timestamp"].min()
+    old = part.filter((pl.col("timestamp").min() < start + timedelta(days=1)).over("resource_id"))
+    if old.is_empty():
+        return ""
+    now = old.filter((pl.col("timestamp").max() >= until - timedelta(days=1)).over("resource_id"))
+    days, count = (until - start).days, now["resource_id"].n_unique()
+    return f"; {count} of them, for {now['billed_cost'].sum():,.2f} in that time, are at least {days} days old"
 
 
 def _what_is_missing(meaning: Meaning) -> str:

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 from aws_auto.pipeline.web.blocks import Block, Facts, Section, Table, number, render
 from aws_auto.pipeline.web.report import SIMULATED
-from aws_auto.results import Chart
+from aws_auto.results import Chart, Line
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from aws_auto.ml.cost.cost_anomaly import CostEvent
     from aws_auto.ml.cost.findings import Money, Recommendation
     from aws_auto.pipeline.recommend import Advice
@@ -31,7 +33,8 @@ def advice_report(found: Advice) -> str:
         ),
         "Nothing is executed. Savings are of what no commitment pays for anyway, and are counted once.",
     ]
-    sections = [_recommendation(r) for r in said.items]
+    lead += _overview(found)
+    sections = [_recommendation(r, found.ledger[r.id].status) for r in said.items]
     sections += [_event(e) for e in found.anomalies.events]
     if said.abstained:
         rows = [(a.what, a.reason, a.collect) for a in said.abstained]
@@ -44,8 +47,40 @@ def advice_report(found: Advice) -> str:
     return render("Savings", sections, lead=lead, banner=SIMULATED if found.simulated else "")
 
 
-def _recommendation(said: Recommendation) -> Section:
+def _overview(found: Advice) -> list[Block]:
+    """Every recommendation in a line, savings by kind as a picture, and what was rejected before."""
+    items = found.recommendations.items
+    blocks: list[Block] = []
+    if items:
+        rows = [
+            (r.id, found.ledger[r.id].status, r.what, r.saving.expected, r.saving.currency, r.effort) for r in items
+        ]
+        columns = ("id", "status", "what to do", "saves a month", "currency", "effort")
+        blocks += [Table(columns=columns, rows=rows, title="In the order of netting"), *_kinds(items)]
+    if found.rejected:
+        rejected = [(one.id, one.what, one.because) for one in found.rejected]
+        blocks.append(Table(columns=("id", "what", "because"), rows=rejected, title="Rejected before, not said again"))
+    return blocks
+
+
+def _kinds(items: Sequence[Recommendation]) -> list[Block]:
+    """Savings a month by kind, a picture for each currency."""
+    charts: list[Block] = []
+    for currency in sorted({one.saving.currency for one in items}):
+        by_kind: dict[str, float] = {}
+        for one in items:
+            if one.saving.currency == currency:
+                by_kind[one.kind] = by_kind.get(one.kind, 0.0) + one.saving.expected
+        line = Line(name="expected", x=tuple(by_kind), y=tuple(by_kind.values()), style="bars")
+        title = f"Expected saving a month by kind ({currency})"
+        charts.append(Chart(title=title, x_title="kind", y_title=currency, lines=(line,)))
+    return charts
+
+
+def _recommendation(said: Recommendation, status: str) -> Section:
     facts = {
+        "id": said.id,
+        "status": status,
         "saves a month": _money(said.saving),
         "resources": ", ".join(said.resources[:10])
         + (f" and {len(said.resources) - 10} more" if len(said.resources) > 10 else ""),
@@ -56,6 +91,7 @@ def _recommendation(said: Recommendation) -> Section:
         "how": said.command,
         "way back": said.rollback,
         "act before": f"{said.expires:%Y-%m-%d}",
+        **({"in its place": "; ".join(said.alternatives)} if said.alternatives else {}),
     }
     chart = Chart(title="Evidence", x_title="time", y_title=said.evidence.name, lines=(said.evidence,))
     return Section(title=said.what, blocks=(Facts(items=facts), chart))

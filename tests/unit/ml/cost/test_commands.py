@@ -1,6 +1,21 @@
-import pytest
+import re
 
-from aws_auto.ml.cost.commands import delete, schedule, sell, stop
+import botocore.session
+import pytest
+from botocore import xform_name
+
+from aws_auto.ml.cost import commands
+from aws_auto.ml.cost.commands import (
+    delete,
+    infrequent,
+    look,
+    other_architecture,
+    resize,
+    schedule,
+    sell,
+    stop,
+    volume,
+)
 from aws_auto.ml.cost.running import Office
 
 
@@ -52,3 +67,49 @@ def test_a_glue_endpoint_is_saved_before_it_is_deleted():
 
 def test_a_plan_has_no_market():
     assert "cannot be sold" in sell("arn:aws:savingsplans::111122223333:savingsplan/0", None)[0]
+
+
+WORDS = {
+    "volume": (volume("vol-0a1b", "us-east-1", "gp3", iops=4000, throughput=250),),
+    "resize": (resize("i-0123456789abcdef0", "m6a.large", "us-east-1"),),
+    "look": (look("i-0123456789abcdef0", "us-east-1"),),
+    "other architecture": other_architecture("i-0123456789abcdef0", "m7g.large", "us-east-1"),
+    "infrequent": infrequent("logs"),
+    "sell": sell("arn:aws:ec2:us-east-1:1:reserved-instances/12345678-1234-1234-1234-123456789012", "us-east-1"),
+    **{f"off {name}": tuple(filter(None, (way.first, way.off))) for name, way in commands._DELETE.items()},
+    **{f"back {name}": (way.on,) for name, way in commands._DELETE.items()},
+}
+
+
+def operations(text):
+    """Every AWS CLI command in a text, as service, operation and options."""
+    for found in re.finditer(
+        r"aws (?P<service>[a-z0-9]+) (?P<wait>wait )?(?P<name>[a-z0-9-]+)(?P<rest>[^\n|;>]*)", text
+    ):
+        options = re.findall(r"--([a-z0-9-]+)", found["rest"])
+        yield found["service"], found["wait"] is not None, found["name"], options
+
+
+@pytest.mark.parametrize("what", WORDS)
+def test_every_command_is_an_operation_of_its_service_with_options_that_it_has(what):
+    session = botocore.session.get_session()
+    everywhere = {"region", "query", "filters", "cli-input-json", "recursive", "storage-class"}
+    for text in WORDS[what]:
+        for service, waits, name, options in operations(text):
+            if (service, name) == ("s3", "cp"):
+                continue
+            model = session.get_service_model("s3" if service == "s3api" else service)
+            known = {xform_name(one, "-"): one for one in model.operation_names}
+            if waits:
+                assert xform_name(name, "_").replace("-", "_") in {
+                    xform_name(one) for one in session.get_waiter_model(service).waiter_names
+                }
+                continue
+            assert name in known, f"{service} has no {name}"
+            members = {xform_name(one, "-") for one in model.operation_model(known[name]).input_shape.members}
+            assert set(options) - everywhere <= members, f"{service} {name} has no {set(options) - members}"
+
+
+def test_without_an_id_there_is_a_step_in_the_console():
+    for text in (look("x", None), resize("x", "m5.large", "us-east-1"), *other_architecture("x", "m7g.large", None)):
+        assert text.startswith("console")

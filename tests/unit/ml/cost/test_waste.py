@@ -1,6 +1,10 @@
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from aws_auto.ml.cost.waste import waste
+
+START = datetime(2026, 3, 2, tzinfo=UTC)
 
 
 def verdicts(bill):
@@ -86,3 +90,17 @@ def test_snapshots_are_unknown_and_say_what_to_collect(make):
     (one,) = waste(make.bill)
     assert one.verdict == "unknown"
     assert "describe-snapshots" in one.collect
+
+
+def test_a_snapshot_that_was_there_at_once_is_as_old_as_the_bill_at_least(make):
+    make.usage("EBS:SnapshotUsage", resource="snap-1", cost=0.01)
+    make.usage("EBS:SnapshotUsage", resource="snap-2", cost=0.01, days=10, start=START + timedelta(days=18))
+    (one,) = [one for one in waste(make.bill) if one.what == "EBS snapshot"]
+    assert "1 of them, for 6.72 in that time, are at least 28 days old" in one.proof
+
+
+def test_of_snapshots_that_all_came_later_no_age_is_said(make):
+    make.usage("BoxUsage:m5.large", resource="i-1", cost=0.1)
+    make.usage("EBS:SnapshotUsage", resource="snap-2", cost=0.01, days=10, start=START + timedelta(days=18))
+    (one,) = [one for one in waste(make.bill) if one.what == "EBS snapshot"]
+    assert "days old" not in one.proof
