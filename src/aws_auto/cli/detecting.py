@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -11,10 +12,20 @@ from aws_auto.pipeline.ports import Alert, Window
 from aws_auto.results import as_json as to_json
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from aws_auto.pipeline.detect import Detection, Found
+    import polars as pl
+
+    from aws_auto.pipeline.detect import Detection
+    from aws_auto.pipeline.explain import Found
     from aws_auto.pipeline.ports import Workspace
+
+#: Incidents whose causes are shown.
+MOST_SHOWN = 3
+#: Pieces of evidence of an alarm that are printed as JSON, the strongest; there is one for every metric.
+MOST_EVIDENCE = 25
+BLOCKS = "▁▂▃▄▅▆▇█"
 
 
 def span(text: str) -> Window:
@@ -73,6 +84,7 @@ def run(ws: Workspace, window: Window, *, topology: Path | None, maintenance: li
 
 def show(ws: Workspace, found: Detection, *, html: Path | None, as_json: bool) -> None:
     """The table or JSON, the incident report, and what to do next."""
+    from aws_auto.pipeline.explain import Severity
     from aws_auto.pipeline.web.incidents import incident_report
 
     render.report(ws, "incidents", lambda: incident_report(found), asked=html)
@@ -85,24 +97,12 @@ def show(ws: Workspace, found: Detection, *, html: Path | None, as_json: bool) -
                 "simulated": found.simulated,
                 "judged": found.judged,
                 "not_judged": found.unknown,
+                "severity_scale": {level: level.meaning for level in Severity},
                 "incidents": [_plain(i) for i in found.incidents],
             }
         )
         return
-    rows = [
-        (
-            i.anomaly_id,
-            i.severity,
-            i.metric,
-            f"{render.number(i.value)} ({render.number(i.low)} .. {render.number(i.high)})",
-            _cause(i),
-            i.suppressed or "told",
-        )
-        for i in found.incidents
-    ]
-    if rows:
-        table = ("alarm", "severity", "metric", "value (expected)", "probable cause", "told")
-        render.table(table, rows)
+    _tables(found)
     render.talk(f"{found.judged} points judged, {len(found.incidents)} alarms, {len(found.told)} to tell")
     for why, points in sorted(found.unknown.items()):
         render.talk(f"{points} points not judged: {why}")
@@ -113,8 +113,76 @@ def show(ws: Workspace, found: Detection, *, html: Path | None, as_json: bool) -
         render.talk(f"next: look at the report, then say whether it was right: aws-auto ml feedback {first} true")
 
 
+def _tables(found: Detection) -> None:
+    """All alarms; then of each incident that is told the ranked causes with their curves, and what to do."""
+    from aws_auto.pipeline.explain import Severity
+    from aws_auto.pipeline.web.incidents import by_incident, first
+
+    rows = [
+        (
+            i.anomaly_id,
+            i.severity,
+            i.metric,
+            f"{render.number(i.value)} ({render.number(i.low)} .. {render.number(i.high)})",
+            first(i),
+            i.suppressed or "told",
+        )
+        for i in found.incidents
+    ]
+    if not rows:
+        return
+    render.table(("alarm", "severity", "metric", "value (expected)", "probable cause", "told"), rows)
+    for alarms in by_incident(found.told)[:MOST_SHOWN]:
+        _explained(alarms[0], len(alarms))
+    told = {i.severity for i in found.told}
+    for level in (level for level in reversed(Severity) if level in told):
+        render.talk(f"severity {level}: {level.meaning}")
+
+
+def _explained(alarm: Found, count: int) -> None:
+    """The causes and actions of one incident."""
+    from aws_auto.pipeline.web.incidents import listed
+
+    cause = alarm.cause
+    if cause is None:
+        return
+    more = f", with {count - 1} more alarms at the same time" if count > 1 else ""
+    curves = {(alarm.resource, alarm.metric): alarm.picture, **alarm.curves}
+    rows = [("alarm", alarm.resource, alarm.metric, "", "", _spark(curves, alarm.resource, alarm.metric))]
+    for place, f in enumerate(listed(cause), start=1):
+        change = f"{render.number(f.evidence.before)} -> {render.number(f.evidence.during)}"
+        rows.append((str(place), f.resource, f.metric, f"{f.weight:.0%}", change, _spark(curves, f.resource, f.metric)))
+    columns = ("", "resource", "metric", "weight", "before -> during", f"{_time(alarm, first=True)} to {_time(alarm)}")
+    render.table(columns, rows, title=f"\n{alarm.anomaly_id}: ranked causes{more}")
+    steps = [(a.title, a.command, a.risk) for a in cause.recommended_actions]
+    render.table(("what to do (never executed by itself)", "how", "risk"), steps)
+
+
+def _time(alarm: Found, *, first: bool = False) -> str:
+    times = alarm.picture["timestamp"]
+    return f"{times[0 if first else -1]:%d %H:%MZ}"
+
+
+def _spark(curves: Mapping[tuple[str, str], pl.DataFrame], resource: str, metric: str) -> str:
+    curve = curves.get((resource, metric))
+    return "" if curve is None else spark(curve["value"].to_list())
+
+
+def spark(values: Sequence[float | None], width: int = 32) -> str:
+    """A curve in one line of text, each character the mean of its share; a space where nothing is known."""
+    size = max(-(-len(values) // width), 1)
+    parts = [[v for v in values[k : k + size] if v is not None] for k in range(0, len(values), size)]
+    means = [sum(part) / len(part) if part else None for part in parts]
+    known = [m for m in means if m is not None]
+    low, reach = min(known, default=0.0), max(known, default=0.0) - min(known, default=0.0)
+    steps = len(BLOCKS) - 1
+    return "".join(" " if m is None else BLOCKS[round((m - low) / reach * steps) if reach else 0] for m in means)
+
+
 def alerts(found: Detection) -> list[Alert]:
     """One alert per alarm that is told."""
+    from aws_auto.pipeline.web.incidents import first
+
     severities = {"low": "info", "medium": "warning", "high": "critical"}
     return [
         Alert(
@@ -122,7 +190,7 @@ def alerts(found: Detection) -> list[Alert]:
             severity=severities[i.severity],  # type: ignore[arg-type] # the three words of Alert
             title=f"{i.resource}: {i.metric} is not as usual",
             text=f"{render.number(i.value)} where {render.number(i.low)} to {render.number(i.high)} was expected; "
-            f"probable cause: {_cause(i)}" + (" (simulated data)" if found.simulated else ""),
+            f"probable cause: {first(i)}" + (" (simulated data)" if found.simulated else ""),
             model="anomaly-detector",
             at=found.at,
             facts={"from": f"{i.start:%Y-%m-%d %H:%MZ}", "to": f"{i.end:%Y-%m-%d %H:%MZ}"},
@@ -131,16 +199,17 @@ def alerts(found: Detection) -> list[Alert]:
     ]
 
 
-def _cause(found: Found) -> str:
-    cause = found.cause
-    if cause is None or cause.primary_cause is None:
-        return "unknown"
-    pattern = f" [{cause.pattern_match.title}]" if cause.pattern_match else ""
-    return f"{cause.primary_cause.resource} {cause.primary_cause.metric} ({cause.confidence_score:.0%}){pattern}"
-
-
 def _plain(found: Found) -> dict[str, object]:
-    """Everything but the curves, which the report draws."""
+    """One alarm with its cause, and the curves that the report draws."""
     skipped = ("picture", "curves", "cause")
     body = {k: to_json(v) for k, v in vars(found).items() if k not in skipped}
-    return body | {"cause": to_json(found.cause) if found.cause else None}
+    curves = [
+        {"resource_id": resource, "metric": metric, **to_json(curve.to_dict(as_series=False))}
+        for (resource, metric), curve in found.curves.items()
+    ]
+    cause = found.cause and replace(found.cause, evidence=found.cause.evidence[:MOST_EVIDENCE])
+    return body | {
+        "cause": to_json(cause),
+        "picture": to_json(found.picture.to_dict(as_series=False)),
+        "curves": curves,
+    }

@@ -1,13 +1,14 @@
 """Detect: what is wrong in the newest window, why, and what a person can do; and what people say about it afterwards.
 
-The champion of ``anomaly-detector`` judges the window from the rows before it. Each alarm is explained from the metrics
-of all resources. What people answered to earlier alarms is respected: an alarm that was called false, or is to be
-ignored until a day, is kept in the table but not told again.
+The champion of ``anomaly-detector`` judges the window (`aws_auto.pipeline.judge`). Alarms at the same time are one
+incident; the most severe of each are explained from the metrics of all resources. What people answered to earlier
+alarms is respected: an alarm that was called false, or is to be ignored until a day, is kept in the table but not told
+again.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -16,31 +17,20 @@ import polars as pl
 
 from aws_auto.errors import ModelNotFound, UsageError
 from aws_auto.frame import RESOURCE, TIME_DTYPE, TIMESTAMP
+from aws_auto.pipeline.explain import Found, Story
+from aws_auto.pipeline.judge import MODEL, judged
 from aws_auto.pipeline.ports import Batch, Window
-from aws_auto.pipeline.process import process
 from aws_auto.pipeline.verdicts import FEEDBACK, verdicts
 from aws_auto.protocols import Progress, silent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from aws_auto.frame import MetricFrame
-    from aws_auto.ml.anomaly.root_cause.results import RootCause
     from aws_auto.ml.anomaly.root_cause.topology import Topology
-    from aws_auto.ml.recipes.anomaly import AnomalyPredictor
     from aws_auto.pipeline.ports import Workspace
 
-MODEL = "anomaly-detector"
 INCIDENTS = "incidents"
 KEYS = (RESOURCE, TIMESTAMP)
-#: The detector judges from a day before, the explanation from the same hours of the week before.
-HISTORY = timedelta(days=8)
-#: Alarms explained at most in one run, the most severe first; the rest is listed without a cause.
-MOST_EXPLAINED = 20
-#: Causes of an alarm whose curves are kept for the report.
-MOST_DRAWN = 3
-#: Span of the picture before and after an alarm.
-AROUND = timedelta(hours=12)
 
 
 class Verdict(StrEnum):
@@ -49,46 +39,6 @@ class Verdict(StrEnum):
     TRUE = "true"
     FALSE = "false"
     IGNORE = "ignore"
-
-
-class Severity(StrEnum):
-    """What to do about it: the score is r / (1 + r), where r is the deviation over the alarm threshold."""
-
-    LOW = "low"  # below twice the threshold: look when there is time
-    MEDIUM = "medium"  # twice to four times: look today
-    HIGH = "high"  # four times and more: look now
-
-    @classmethod
-    def of(cls, score: float) -> Severity:
-        """The level of a score."""
-        return cls.HIGH if score >= 0.8 else cls.MEDIUM if score >= 2 / 3 else cls.LOW
-
-
-@dataclass(frozen=True, kw_only=True)
-class Found:
-    """One alarm: where, when, what was expected, why, and what people said about it.
-
-    Attributes:
-        picture: the alarm's metric around it: timestamp, value, expected, low, high.
-        curves: by resource and metric of the ranked causes, the same hours: timestamp, value.
-        suppressed: why it is not told, empty when it is.
-    """
-
-    anomaly_id: str
-    resource: str
-    metric: str
-    start: datetime
-    end: datetime
-    score: float
-    severity: Severity
-    value: float | None
-    expected: float | None
-    low: float | None
-    high: float | None
-    cause: RootCause | None
-    picture: pl.DataFrame = field(repr=False, compare=False)
-    curves: Mapping[tuple[str, str], pl.DataFrame] = field(repr=False, compare=False)
-    suppressed: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,7 +71,7 @@ def detect(
 
     Args:
         ws: holds data and champion.
-        window: what to judge; eight days before it are read as the past.
+        window: what to judge. An alarm that was on when it started is told with its true start.
         topology: who calls whom; without one it is read from the resources and learned.
         maintenance: spans in which nothing is told.
         progress: told about every explanation.
@@ -131,7 +81,6 @@ def detect(
         NotEnoughData: the lake holds nothing there.
     """
     from aws_auto.ml.anomaly.alarms import alarms
-    from aws_auto.ml.anomaly.explain import cause_of
     from aws_auto.ml.recipes.anomaly import AnomalyDetector
 
     champion = ws.registry.champion(MODEL)
@@ -143,18 +92,15 @@ def detect(
         )
     progress("judge", 0, 1)
     predictor = AnomalyDetector().load(ws.registry.files(champion))
-    frame = process(ws, Window(window.start - HISTORY, window.end)).frame
-    answers = predictor.predict(frame.data)
+    answers, periods = judged(ws, predictor, str(champion.version), window)
     new = answers.filter((pl.col(TIMESTAMP) >= window.start) & (pl.col(TIMESTAMP) < window.end))
-    raised = sorted(alarms(new, frame.period()), key=lambda a: -a["score"])
+    raised = sorted((a for a in alarms(answers, periods) if a["end"] >= window.start), key=lambda a: -a["score"])
     said = verdicts(ws)
-    incidents = []
-    for number, alarm in enumerate(raised):
-        progress(f"explain {alarm[RESOURCE]}", number, len(raised))
-        cause = cause_of(frame, alarm, topology=topology) if number < MOST_EXPLAINED else None
-        quiet = _suppressed(alarm, said, maintenance, ws.clock.now())
-        incidents.append(_found(alarm, frame, predictor, cause, quiet))
-    progress("done", len(raised), len(raised))
+    story = Story.of(ws, predictor, raised, window.end, topology=topology, progress=progress)
+    incidents = [
+        story.found(alarm, suppressed=_suppressed(alarm, said, maintenance, ws.clock.now())) for alarm in raised
+    ]
+    progress("done", 1, 1)
     notes = new.filter(pl.col("note").is_not_null()).group_by("note").len()
     detection = Detection(
         at=ws.clock.now(),
@@ -224,49 +170,10 @@ def _suppressed(alarm: Mapping[str, Any], said: pl.DataFrame, maintenance: Seque
     return f"ignored until {max(ignored['until']):%Y-%m-%d}" if ignored.height else ""
 
 
-def _found(
-    alarm: Mapping[str, Any], frame: MetricFrame, predictor: AnomalyPredictor, cause: RootCause | None, suppressed: str
-) -> Found:
-    near = pl.col(TIMESTAMP).is_between(alarm["start"] - AROUND, alarm["end"] + AROUND)
-    around = frame.data.filter(near)
-    mine = pl.col(RESOURCE) == alarm[RESOURCE]
-    band = predictor.band(frame.data, alarm[RESOURCE], alarm["metric"])
-    picture = (
-        around.filter(mine)
-        .select(TIMESTAMP, value=pl.col(alarm["metric"]))
-        .join(band, on=TIMESTAMP, how="left", maintain_order="left")
-    )
-    return Found(
-        anomaly_id=alarm["anomaly_id"],
-        resource=alarm[RESOURCE],
-        metric=alarm["metric"],
-        start=alarm["start"],
-        end=alarm["end"],
-        score=alarm["score"],
-        severity=Severity.of(alarm["score"]),
-        value=alarm["value"],
-        expected=alarm["expected"],
-        low=alarm["low"],
-        high=alarm["high"],
-        cause=cause,
-        picture=picture,
-        curves=_curves(around, cause),
-        suppressed=suppressed,
-    )
-
-
-def _curves(around: pl.DataFrame, cause: RootCause | None) -> dict[tuple[str, str], pl.DataFrame]:
-    pairs = dict.fromkeys((f.resource, f.metric) for f in cause.contributing_factors[:MOST_DRAWN]) if cause else ()
-    return {
-        (resource, metric): around.filter(pl.col(RESOURCE) == resource).select(TIMESTAMP, value=pl.col(metric))
-        for resource, metric in pairs
-        if metric in around.columns
-    }
-
-
 def _store(ws: Workspace, detection: Detection) -> None:
     """Alarms by resource and start, so that `feedback` knows them; judging a window again replaces them."""
     if detection.incidents:
+        first = min(detection.window.start, *(i.start for i in detection.incidents))
         rows = pl.DataFrame(
             {
                 RESOURCE: [i.resource for i in detection.incidents],
@@ -277,5 +184,7 @@ def _store(ws: Workspace, detection: Detection) -> None:
                 "score": [i.score for i in detection.incidents],
             }
         )
-        ws.lake.write(Batch(dataset=INCIDENTS, rows=rows, window=detection.window, keys=KEYS, final=False))
+        ws.lake.write(
+            Batch(dataset=INCIDENTS, rows=rows, window=Window(first, detection.window.end), keys=KEYS, final=False)
+        )
     ws.journal.append("detect", version=detection.version, incidents=len(detection.incidents), told=len(detection.told))

@@ -7,7 +7,8 @@ import polars as pl
 import pytest
 
 from aws_auto.errors import ModelNotFound, UsageError
-from aws_auto.pipeline.detect import Severity, Verdict, detect, feedback
+from aws_auto.pipeline.detect import Verdict, detect, feedback
+from aws_auto.pipeline.explain import Severity
 from aws_auto.pipeline.ports import Batch, Window
 from aws_auto.pipeline.process import process
 from aws_auto.pipeline.train import train

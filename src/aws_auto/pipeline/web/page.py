@@ -51,7 +51,7 @@ function coloured(figure) {
   const shade = dark.matches ? 1 : 0;
   const layout = structuredClone(figure.layout);
   const axis = { gridcolor: colour("--rule"), linecolor: colour("--rule"), zerolinecolor: colour("--quiet") };
-  for (const name of ["xaxis", "yaxis"]) Object.assign(layout[name], axis);
+  for (const name of Object.keys(layout).filter(n => /^[xy]axis/.test(n))) Object.assign(layout[name], axis);
   Object.assign(layout, { paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
     font: { color: colour("--ink"), family: "system-ui, sans-serif", size: 13 },
     modebar: { bgcolor: "rgba(0,0,0,0)", color: colour("--quiet"), activecolor: colour("--ink") },

@@ -1,0 +1,203 @@
+"""What is printed of a detection."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import polars as pl
+import pytest
+
+from aws_auto.cli import detecting
+from aws_auto.errors import UsageError
+from aws_auto.frame import TIME_DTYPE
+from aws_auto.ml.anomaly.root_cause.results import Action, Evidence, Factor, Incident, PatternMatch, RootCause
+from aws_auto.pipeline.detect import Detection
+from aws_auto.pipeline.explain import Found, Severity
+from aws_auto.pipeline.ports import Window
+from aws_auto.pipeline.web.incidents import incident_report
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+@dataclass
+class Place:
+    """As much of a workspace as a report needs."""
+
+    root: Path
+    clock: object = None
+
+    def now(self):
+        return NOW
+
+
+def curve(*values):
+    times = [NOW - HOUR + timedelta(minutes=5 * k) for k in range(len(values))]
+    return pl.DataFrame({"timestamp": pl.Series(times, dtype=TIME_DTYPE), "value": list(values)})
+
+
+def factor(resource, metric, weight):
+    e = Evidence(
+        resource=resource,
+        metric=metric,
+        before=10.0,
+        during=90.0,
+        z_past=9.0,
+        z_local=9.0,
+        strength=0.9,
+        share=1.0,
+        onset=NOW,
+        correlation=0.9,
+        lag=timedelta(0),
+        trend=0.0,
+        points=(500, 12),
+    )
+    return Factor(resource=resource, metric=metric, weight=weight, direction="up", own_share=1.0, evidence=e, why="x")
+
+
+def cause():
+    factors = (factor("db-1", "latency", 0.9), factor("web-1", "network_in", 0.095), factor("far", "latency", 0.005))
+    return RootCause(
+        incident=Incident("web-1", "cpu_utilization", NOW - HOUR, NOW),
+        primary_cause=factors[0],
+        contributing_factors=factors,
+        correlated_metrics=(),
+        pattern_match=PatternMatch(
+            name="deploy", title="Release", score=0.9, resource="db-1", speaks_for=("a",), speaks_against=()
+        ),
+        recommended_actions=(Action(title="Look", command="aws x y", risk="reads only", changes=False),),
+        confidence_score=0.87,
+        evidence=tuple(f.evidence for f in factors) * 20,
+        topology="given",
+        notes=(),
+    )
+
+
+def alarm(number, *, explained=True, score=0.9, **changed):
+    values = {
+        "anomaly_id": f"web-{number}@x",
+        "incident": "web-1@x",
+        "resource": f"web-{number}",
+        "metric": "cpu_utilization",
+        "start": NOW - timedelta(minutes=30),
+        "end": NOW - timedelta(minutes=10),
+        "score": score,
+        "severity": Severity.of(score),
+        "value": 95.0,
+        "expected": 30.0,
+        "low": 20.0,
+        "high": 40.0,
+        "cause": cause() if explained else None,
+        "picture": curve(30.0, None, 95.0).with_columns(expected=30.0, low=pl.lit(-1e9), high=pl.lit(1e9)),
+        "curves": {("db-1", "latency"): curve(1.0, 2.0, 3.0)},
+    }
+    return Found(**(values | changed))
+
+
+def detection(*alarms, **changed):
+    values = {
+        "at": NOW,
+        "window": Window(NOW - HOUR, NOW),
+        "version": 3,
+        "simulated": False,
+        "incidents": alarms,
+        "judged": 12,
+        "unknown": {},
+    }
+    return Detection(**(values | changed))
+
+
+def shown(capsys, found, tmp_path, *, as_json=False):
+    place = Place(tmp_path)
+    place.clock = place
+    detecting.show(place, found, html=tmp_path / "r.html", as_json=as_json)
+    return capsys.readouterr()
+
+
+def test_the_table_names_the_cause_and_the_curves_stand_beside_the_ranked_causes(capsys, tmp_path):
+    out, err = shown(capsys, detection(alarm(1)), tmp_path)
+    assert "db-1 latency (87%) [Release]" in out
+    assert "▁▅█" in out
+    assert "▁ █" in out, "what is unknown is blank"
+    assert "aws x y" in out
+    assert "far" not in out, "a cause of half a per cent is not worth a line"
+    assert f"severity high: {Severity.HIGH.meaning}" in err
+    assert "severity low" not in err
+
+
+def test_alarms_of_one_incident_are_explained_once(capsys, tmp_path):
+    out, _ = shown(capsys, detection(alarm(1), alarm(2), alarm(3, explained=False)), tmp_path)
+    assert out.count("ranked causes") == 1
+    assert "with 2 more alarms at the same time" in out
+    assert "see the incident" in out
+
+
+def test_an_incident_that_nobody_explained_is_still_listed(capsys, tmp_path):
+    out, _ = shown(capsys, detection(alarm(1, explained=False)), tmp_path)
+    assert "web-1@x" in out
+    assert "ranked causes" not in out
+    assert "No cause was looked for" in (tmp_path / "r.html").read_text()
+
+
+def test_no_alarm_prints_no_table(capsys, tmp_path):
+    out, err = shown(capsys, detection(), tmp_path)
+    assert out == ""
+    assert "12 points judged, 0 alarms, 0 to tell" in err
+
+
+def test_json_holds_curves_scale_and_no_more_evidence_than_can_be_read(capsys, tmp_path):
+    out, _ = shown(capsys, detection(alarm(1), alarm(2, explained=False)), tmp_path, as_json=True)
+    said = json.loads(out)
+    first, second = said["incidents"]
+    assert first["picture"]["value"] == [30.0, None, 95.0]
+    assert first["curves"][0] | {"timestamp": None} == {
+        "resource_id": "db-1",
+        "metric": "latency",
+        "timestamp": None,
+        "value": [1.0, 2.0, 3.0],
+    }
+    assert len(first["cause"]["evidence"]) == detecting.MOST_EVIDENCE
+    assert second["cause"] is None
+    assert set(said["severity_scale"]) == {"low", "medium", "high"}
+
+
+def test_the_report_has_one_section_per_incident_and_its_band_cannot_hide_the_curve():
+    other = alarm(4, incident="web-4@x", anomaly_id="web-4@x", score=0.7)
+    html = incident_report(detection(alarm(1), alarm(2), other, alarm(5, suppressed="called false")))
+    assert html.count("<section>") == 4, "two incidents, what is not told, the scale"
+    for text in ("At the same time", "The alarm and its ranked causes", "called false", Severity.MEDIUM.meaning):
+        assert text in html
+    assert "1000000000" not in html
+
+
+def test_a_report_of_nothing_says_how_much_was_judged():
+    assert "12 points were judged" in incident_report(detection())
+
+
+def test_a_curve_of_one_value_is_flat_and_an_empty_one_is_nothing():
+    assert detecting.spark([5.0, 5.0]) == "▁▁"
+    assert detecting.spark([]) == ""
+    assert len(detecting.spark([float(k) for k in range(1000)])) <= 32
+
+
+@pytest.mark.parametrize(("severity", "word"), [(0.5, "info"), (0.7, "warning"), (0.9, "critical")])
+def test_an_alert_is_as_urgent_as_its_alarm(severity, word):
+    (alert,) = detecting.alerts(detection(alarm(1, score=severity)))
+    assert alert.severity == word
+    assert "db-1 latency" in alert.text
+
+
+def test_a_span_needs_a_slash_and_two_times():
+    assert detecting.span("2026-01-31T22:00Z/2026-02-01") == Window(
+        datetime(2026, 1, 31, 22, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC)
+    )
+    for text in ("2026-01-31", "a/b"):
+        with pytest.raises(UsageError) as caught:
+            detecting.span(text)
+        assert caught.value.where == "--maintenance"
