@@ -9,6 +9,8 @@ has seen it, or anything later.
 
 from __future__ import annotations
 
+import lzma
+import zlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -18,9 +20,14 @@ from aws_auto.ml.anomaly.detect import Detector, pack
 from aws_auto.ml.anomaly.robust import Judged
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
 
     from aws_auto.ml.anomaly.grid import ResourceGrid
+
+    Floats = NDArray[np.float64]
+    Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -51,31 +58,59 @@ class Ensemble:
         """The detectors' score as surprise, and half their band as scale."""
         return self.advance(grid)[0]
 
-    def learn(self, grid: ResourceGrid) -> tuple[Judged, Ensemble]:
-        """Judge, and keep what the columns after ``until`` teach.
+    def learn(self, grid: ResourceGrid, counts: Bools) -> tuple[Judged, Ensemble]:
+        """Judge and learn the columns after ``until``, nothing else; those that count also say how strange is usual.
 
         A metric that had too few points before to be judged is fitted on all of them.
         """
-        judged, late = self.advance(grid)
+        judged, late = self.onward(self.until).advance(grid)
+        times, again = grid.times, self.until > self.since
+        new = counts & (times >= self.until)
         with _one_thread():
             late = tuple(
-                one if one.ready else Detector.fit(grid.times, row) for one, row in zip(late, grid.values, strict=True)
+                one.measured(times[new], surprise[new], further=again) if one.ready else Detector.fit(times, row)
+                for one, row, surprise in zip(late, grid.values, judged.known_surprise, strict=True)
             )
         return judged, replace(self, late=late, until=max(self.until, grid.end))
 
+    def usual(self, per_week: float) -> Floats:
+        """See `aws_auto.ml.anomaly.scorers.Scorer.usual`.
+
+        Metrics of one resource mostly move together, so that the budget is shared by the square root of their number.
+        """
+        share = per_week / max(len(self.late), 1) ** 0.5
+        return np.expm1([one.threshold(share) for one in self.late])
+
+    def decades(self) -> Floats:
+        """See `aws_auto.ml.anomaly.scorers.Scorer.decades`."""
+        return np.exp([one.decade for one in self.late])
+
+    def only(self, rows: Sequence[int]) -> Ensemble:
+        """See `aws_auto.ml.anomaly.scorers.Scorer.only`."""
+        early, late = (tuple(every[row] for row in rows) for every in (self.early, self.late))
+        return replace(self, early=early, late=late)
+
+    def onward(self, start: int) -> Ensemble:
+        """See `aws_auto.ml.anomaly.scorers.Scorer.onward`."""
+        return replace(self, since=self.until) if self.until <= start else self
+
     def follow(self, grid: ResourceGrid, memory: bytes | None) -> tuple[Judged, bytes]:
         """See `aws_auto.ml.anomaly.scorers.Scorer.follow`; the memory is the detectors as they stand."""
-        ahead = self.late if memory is None else _unpacked(memory)
+        try:
+            ahead = self.late if memory is None else _unpacked(zlib.decompress(memory))
+        except zlib.error as error:
+            raise pack.damaged() from error
         judged, ahead = replace(self, early=ahead, late=ahead, since=self.until).advance(grid)
-        return judged, pack.join(one.to_bytes() for one in ahead)
+        return judged, zlib.compress(pack.join(one.to_bytes() for one in ahead), 1)
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON; the detectors themselves are in `content`."""
         return {"kind": self.kind, "since": self.since, "until": self.until}
 
     def content(self) -> bytes:
-        """The detectors, one after the other."""
-        return pack.join(one.to_bytes() for one in (*self.early, *self.late))
+        """The detectors, the two of a metric beside each other because they are alike."""
+        pairs = zip(self.early, self.late, strict=True)
+        return lzma.compress(pack.join(one.to_bytes() for pair in pairs for one in pair), preset=1)
 
     @classmethod
     def restored(cls, said: Mapping[str, Any], content: bytes) -> Ensemble:
@@ -84,9 +119,11 @@ class Ensemble:
         Raises:
             ArtifactError: a detector is damaged.
         """
-        every = _unpacked(content)
-        half = len(every) // 2
-        return cls(every[:half], every[half:], int(said["since"]), int(said["until"]))
+        try:
+            every = _unpacked(lzma.decompress(content))
+        except lzma.LZMAError as error:
+            raise pack.damaged() from error
+        return cls(every[::2], every[1::2], int(said["since"]), int(said["until"]))
 
     def advance(self, grid: ResourceGrid) -> tuple[Judged, tuple[Detector, ...]]:
         """What `judge` says, and the late detectors after the grid."""

@@ -31,6 +31,11 @@ class Judged:
     scale: Floats
     surprise: Floats | None = None
 
+    @property
+    def known_surprise(self) -> Floats:
+        """The surprise of a scorer that has one; NaN everywhere of another."""
+        return np.full(self.expected.shape, np.nan) if self.surprise is None else self.surprise
+
     def deviation(self, values: Floats) -> Floats:
         """How unusual, on a ratio scale; 0 where nothing can be said.
 

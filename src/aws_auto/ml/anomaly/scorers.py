@@ -13,10 +13,16 @@ from aws_auto.ml.anomaly.robust import array
 from aws_auto.ml.anomaly.rules import RULES, Rolling, Static
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
 
     from aws_auto.ml.anomaly.grid import ResourceGrid
     from aws_auto.ml.anomaly.robust import Judged
+
+    Floats = NDArray[np.float64]
+    Bools = NDArray[np.bool_]
 
 
 class Scorer(Protocol):
@@ -31,8 +37,32 @@ class Scorer(Protocol):
         """Causal expectation and scale."""
         ...
 
-    def learn(self, grid: ResourceGrid) -> tuple[Judged, Scorer]:
-        """What `judge` says, and the scorer that has learned from the grid, which starts where the fitted one did."""
+    def learn(self, grid: ResourceGrid, counts: Bools) -> tuple[Judged, Scorer]:
+        """What `judge` says, and the scorer that has learned from the grid, which starts where the fitted one did.
+
+        Args:
+            grid: columns that it has learned from, then new ones.
+            counts: new columns that say what is usual.
+        """
+        ...
+
+    def usual(self, per_week: float) -> Floats:
+        """The deviation of each metric that is worth an alarm, at a budget of alarms for all metrics together.
+
+        A rule knows no rarity: it gives what most points stay under, and the fleet finds the factor for the budget.
+        """
+        ...
+
+    def decades(self) -> Floats:
+        """By what factor a deviation over that is ten times rarer, for each metric."""
+        ...
+
+    def only(self, rows: Sequence[int]) -> Scorer:
+        """The scorer of these metrics alone."""
+        ...
+
+    def onward(self, start: int) -> Scorer:
+        """The same for who asks about columns from ``start`` on only: nothing is spent on those before."""
         ...
 
     def follow(self, grid: ResourceGrid, memory: bytes | None) -> tuple[Judged, bytes]:
@@ -77,7 +107,7 @@ def scorer_of(said: Mapping[str, Any], content: bytes) -> Scorer:
     if kind == Ensemble.kind:
         return Ensemble.restored(said, content)
     if kind == Static.kind:
-        return Static(array(said["centre"]), array(said["spread"]))
+        return Static(array(said["centre"]), array(said["spread"]), array(said["quiet"]))
     if kind in RULES:
-        return Rolling(kind, array(said["floor"]))
+        return Rolling(kind, array(said["floor"]), array(said["quiet"]))
     raise ValueError(f"this release knows no scorer called {kind!r}")

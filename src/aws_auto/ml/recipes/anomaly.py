@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +14,12 @@ import polars as pl
 from aws_auto.errors import ArtifactError, NotEnoughData, SchemaError
 from aws_auto.frame import RESOURCE, STATISTICS, TIME_DTYPE, TIMESTAMP
 from aws_auto.ml import files
-from aws_auto.ml.anomaly.detector import FleetDetector, ResourceDetector
+from aws_auto.ml.anomaly.detector import FleetDetector, Found, ResourceDetector
 from aws_auto.ml.anomaly.ensemble import Ensemble
 from aws_auto.ml.anomaly.grid import grid_of, grids
 from aws_auto.ml.anomaly.labels import by_resource
 from aws_auto.ml.anomaly.rules import RULES
+from aws_auto.ml.anomaly.settings import AnomalySettings, within
 from aws_auto.ml.anomaly.stream import Memory
 from aws_auto.ml.evaluation.backtest import split
 from aws_auto.ml.recipes import anomaly_trial, recipe
@@ -34,19 +35,17 @@ if TYPE_CHECKING:
     from aws_auto.frame import MetricFrame
     from aws_auto.ml.anomaly.grid import ResourceGrid
     from aws_auto.ml.anomaly.labels import Labels
-    from aws_auto.ml.anomaly.robust import Judged
     from aws_auto.protocols import Predictor
     from aws_auto.results import Quality
 
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
 
-#: At most one alarm episode per resource and week.
-BUDGET = 1.0
 LEAST_DAYS = 8
 #: A score of one half is the threshold; see `AnomalyPredictor`.
 THRESHOLD = 0.5
 LATE = "this row came after a newer one of its resource was judged"
+EXCLUDED = "this span is excluded"
 UNJUDGED = "the model has learned from this row, or too little came before it"
 
 
@@ -55,10 +54,12 @@ class AnomalyPredictor:
     """Judges each row from the rows before it and from what was learned of its resource.
 
     Columns of the answer: ``score`` (r / (1 + r), where r is the deviation in units of the alarm threshold: 0 is as
-    expected, 0.5 the threshold, 0.9 nine times the threshold), ``threshold`` (0.5), ``is_anomaly``, ``metric`` (the
-    one that deviates most), its ``value``, ``expected``, ``low`` and ``high`` (a value lies between them unless it
-    raises an alarm), and ``note`` (why there is no answer: the resource was not there in training, or the row lies in
-    the first part of training, which the model was fitted on).
+    expected, 0.5 the threshold, 0.9 nine times the threshold), ``threshold`` (0.5), ``is_anomaly``, ``severity`` (0 at
+    the threshold, 0.25 where such a thing is ten times rarer, and so on to 1; `aws_auto.ml.anomaly.detect.level` names
+    it), ``metric`` (the one that deviates most), its ``value``, ``expected``, ``low`` and ``high`` (a value lies in
+    between unless its score reaches the threshold), and ``note`` (why there is no answer: the resource was not there
+    in training, or the row lies in the first part of training, which the model was fitted on, or in an excluded span).
+    A row in a maintenance window or in an alarm that was called false has a score and is no anomaly.
 
     Rows of the later part of training are judged by the state that training had before it came to them, and rows after
     training by the last state, which goes on from there: give it the rows since training, or a few days of them.
@@ -67,8 +68,12 @@ class AnomalyPredictor:
     recipe: str
     schema: tuple[Field, ...]
     detector: FleetDetector
-    budget: float
+    settings: AnomalySettings
     trained_until: datetime
+
+    def configured(self, settings: AnomalySettings) -> AnomalyPredictor:
+        """The same model with another budget, minimum effect, maintenance, excluded spans or cool-down."""
+        return replace(self, settings=settings)
 
     def predict(self, rows: pl.DataFrame) -> pl.DataFrame:
         """One answer per row, in the order given; never looks past the row's own time.
@@ -107,7 +112,8 @@ class AnomalyPredictor:
                 parts.append(self._judged(part, None))
                 continue
             grid = grid_of(part, one.metrics, one.period)
-            found, content = one.follow(grid, old.content if old else None)
+            judged, content = one.scorer.follow(self.settings.without_excluded(grid), old.content if old else None)
+            found = self.detector.found(grid, self.settings, judged=judged)
             parts.append(self._table(part, grid, one, found, late=old.until if old else None))
             until = max(grid.end, old.until if old else 0)
             after[name] = Memory(model=self._name(name), until=until, content=content)
@@ -131,7 +137,7 @@ class AnomalyPredictor:
 
     def _name(self, resource: str) -> str:
         """Of what the model learned of a resource; two trainings on other data give other names."""
-        said = [self.trained_until.isoformat(), self.detector.threshold, self.detector.resources[resource].to_json()]
+        said = [self.trained_until.isoformat(), self.detector.kind, self.detector.resources[resource].to_json()]
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
 
     def _check(self, rows: pl.DataFrame) -> None:
@@ -161,10 +167,9 @@ class AnomalyPredictor:
                 schema={TIMESTAMP: TIME_DTYPE, **dict.fromkeys(("expected", "low", "high"), pl.Float64)}
             )
         grid = grid_of(part, one.metrics, one.period)
-        judged, m = one.scorer.judge(grid), one.metrics.index(metric)
+        found, m = self.detector.found(grid, self.settings), one.metrics.index(metric)
         at = np.maximum(grid.column, 0)
-        width = judged.width(grid.values, self.detector.threshold * one.quiet)[m, at]
-        expected = judged.expected[m, at]
+        expected, width = found.judged.expected[m, at], found.width[m, at]
         figures = {"expected": expected, "low": expected - width, "high": expected + width}
         return part.select(TIMESTAMP).with_columns(**{k: pl.Series(v).fill_nan(None) for k, v in figures.items()})
 
@@ -176,9 +181,10 @@ class AnomalyPredictor:
             {
                 "schema": [vars(f) for f in self.schema],
                 "kind": self.detector.kind,
-                "threshold": self.detector.threshold,
+                "episodes": self.detector.episodes.tolist(),
+                "weeks": self.detector.weeks,
                 "resources": {name: one.to_json() for name, one in self.detector.resources.items()},
-                "budget": self.budget,
+                "settings": self.settings.to_json(),
                 "trained_until": self.trained_until.isoformat(),
             },
             {_part(place): content for place, content in held if content},
@@ -194,32 +200,30 @@ class AnomalyPredictor:
         if one is None or part.is_empty() or not one.metrics:
             return keys.with_columns(**_unknown()).with_columns(note=pl.lit("this resource was not there in training"))
         grid = grid_of(part, one.metrics, one.period)
-        return self._table(part, grid, one, one.ratio(grid), late=None)
+        return self._table(part, grid, one, self.detector.found(grid, self.settings), late=None)
 
     def _table(
         self,
         part: pl.DataFrame,
         grid: ResourceGrid,
         one: ResourceDetector,
-        found: tuple[Floats, Ints, Judged],
+        found: Found,
         *,
         late: int | None,
     ) -> pl.DataFrame:
         """Answers to the rows of one resource; those before ``late`` without a score came too late for one."""
         keys = part.select(RESOURCE, TIMESTAMP)
-        ratio, place, judged = found
         at = np.maximum(grid.column, 0)
-        metric = place[at]
-        width = judged.width(grid.values, self.detector.threshold * one.quiet)[metric, at]
-        expected = judged.expected[metric, at]
-        relative = ratio[at] / self.detector.threshold
+        metric, ratio = found.metric[at], found.ratio[at]
+        expected, width = found.judged.expected[metric, at], found.width[metric, at]
         names = np.array(one.metrics, dtype=object)[metric]
         valued = np.isfinite(grid.values[:, at]).any(axis=0) & (grid.column >= 0)
-        seen = valued & np.isfinite(judged.expected[:, at]).any(axis=0)
+        seen = valued & np.isfinite(found.judged.expected[:, at]).any(axis=0)
         judged_rows = keys.with_columns(
-            score=pl.Series(relative / (1 + relative)),
+            score=pl.Series(ratio / (1 + ratio)),
             threshold=pl.lit(THRESHOLD),
-            is_anomaly=pl.Series(relative >= 1),
+            is_anomaly=pl.Series(found.alarm[at]),
+            severity=pl.Series(found.severity[at]),
             metric=pl.Series(names.tolist(), dtype=pl.String),
             value=pl.Series(grid.values[metric, at]).fill_nan(None),
             expected=pl.Series(expected).fill_nan(None),
@@ -229,6 +233,7 @@ class AnomalyPredictor:
         )
         passed = grid.times[at] < (late or 0)
         why = np.where(valued, np.where(passed, LATE, UNJUDGED), "no metric has a value here")
+        why = np.where(valued & within(grid, self.settings.excluded)[at], EXCLUDED, why)
         silent_rows = keys.with_columns(**_unknown()).with_columns(note=pl.Series(why.tolist(), dtype=pl.String))
         return pl.concat([judged_rows.filter(pl.Series(seen)), silent_rows.filter(pl.Series(~seen))])
 
@@ -241,9 +246,13 @@ class AnomalyDetector:
     feature: str | None = "anomaly-detection"
     summary: str = (
         "finds what no part of a resource's past looks like, by an ensemble of detectors per metric,"
-        " at most one alarm per resource and week"
+        " within a budget of false alarms"
     )
-    budget: float = BUDGET
+    settings: AnomalySettings = field(default_factory=AnomalySettings)
+
+    def configured(self, settings: AnomalySettings) -> AnomalyDetector:
+        """The same recipe with settings of the user's own; they are stored in what it trains."""
+        return replace(self, settings=settings)
 
     def fit(
         self,
@@ -257,8 +266,8 @@ class AnomalyDetector:
     ) -> TrainedModel:
         """See `aws_auto.protocols.Recipe.fit`.
 
-        Alarms called false raise what counts as quiet of their resource until they would not come again; alarms called
-        true are left out of the calibration, so that an incident does not make the next one harder to see.
+        Alarms called false do not come again, and the limits of their metrics are lifted beyond them as far as that
+        leaves the resource able to hear; alarms called true are left out of the calibration.
 
         Raises:
             NotEnoughData: fewer than eight days.
@@ -272,20 +281,23 @@ class AnomalyDetector:
         contenders = {}
         for i, kind in enumerate((Ensemble.kind, *RULES)):
             progress(f"fit: {kind}", i, len(RULES) + 3)
-            contenders[kind] = FleetDetector.fit(kind, known, until=borders[0], budget=self.budget, labels=said)
+            contenders[kind] = FleetDetector.fit(kind, known, until=borders[0], settings=self.settings, labels=said)
         progress("back-test on injected anomalies", len(RULES) + 1, len(RULES) + 3)
         rival = champion.detector if isinstance(champion, AnomalyPredictor) else None
-        trial = anomaly_trial.run(fleet, contenders, rival, start=borders[1], seed=seed, budget=self.budget)
+        trial = anomaly_trial.run(fleet, contenders, rival, start=borders[1], seed=seed, settings=self.settings)
         decision, reason = recipe.decide(
             trial.backtests, champion_is_rule=isinstance(champion, AnomalyPredictor) and champion.is_rule
         )
-        progress("fit on everything", len(RULES) + 2, len(RULES) + 3)
-        kind = trial.backtests[0].baseline_name if decision is Decision.SIMPLE_RULE else Ensemble.kind
-        final = FleetDetector.fit(kind, fleet, until=borders[0], budget=self.budget, labels=said)
+        progress("learn from everything", len(RULES) + 2, len(RULES) + 3)
+        if decision is Decision.SIMPLE_RULE:
+            kind = trial.backtests[0].baseline_name
+            final = FleetDetector.fit(kind, fleet, until=borders[0], settings=self.settings, labels=said)
+        else:
+            final = contenders[Ensemble.kind].learned(fleet, since=borders[1], settings=self.settings, labels=said)
         origin = recipe.lineage(frame, seed=seed, simulated=simulated)
         fields = _schema(frame, metrics)
         predictor = AnomalyPredictor(
-            recipe=self.name, schema=fields, detector=final, budget=self.budget, trained_until=origin.end
+            recipe=self.name, schema=fields, detector=final, settings=self.settings, trained_until=origin.end
         )
         return TrainedModel(
             recipe=self.name,
@@ -301,7 +313,7 @@ class AnomalyDetector:
                 charts=trial.charts,
                 notes=(
                     f"watches {', '.join(metrics)}",
-                    f"budget: at most {self.budget:g} alarm episodes per resource and week",
+                    f"budget: at most {self.settings.budget_per_week:g} false alarms per resource and week",
                     *_label_note(said, fleet),
                     *trial.notes,
                     *_champion_note(champion, borders[1]),
@@ -367,6 +379,7 @@ def _unknown() -> dict[str, pl.Expr]:
         "score": pl.Float64,
         "threshold": pl.Float64,
         "is_anomaly": pl.Boolean,
+        "severity": pl.Float64,
         "metric": pl.String,
     }
     kinds |= dict.fromkeys(("value", "expected", "low", "high"), pl.Float64)
@@ -403,9 +416,10 @@ def _load(name: str, given: Mapping[str, bytes]) -> AnomalyPredictor:
                     n: ResourceDetector.restored(said, parts.get(_part(place), b""))
                     for place, (n, said) in enumerate(sorted(body["resources"].items()))
                 },
-                float(body["threshold"]),
+                np.asarray(body["episodes"], np.int64),
+                float(body["weeks"]),
             ),
-            budget=float(body["budget"]),
+            settings=AnomalySettings.restored(body["settings"]),
             trained_until=datetime.fromisoformat(body["trained_until"]),
         )
     except (KeyError, TypeError, ValueError) as error:

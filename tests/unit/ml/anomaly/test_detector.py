@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import numpy as np
 import polars as pl
@@ -8,17 +9,19 @@ import pytest
 
 from aws_auto.errors import ArtifactError
 from aws_auto.frame import MetricFrame
-from aws_auto.ml.anomaly.detector import FleetDetector, ResourceDetector
+from aws_auto.ml.anomaly.detector import FleetDetector
 from aws_auto.ml.anomaly.ensemble import Ensemble
 from aws_auto.ml.anomaly.grid import DAY, ResourceGrid, grids
 from aws_auto.ml.anomaly.inject import KINDS, inject
 from aws_auto.ml.anomaly.labels import Labels, by_resource
 from aws_auto.ml.anomaly.rules import RULES
 from aws_auto.ml.anomaly.scorers import fit_scorer, scorer_of
+from aws_auto.ml.anomaly.settings import AnomalySettings
 from aws_auto.ml.evaluation.metrics import Rhythm, episodes
 
 START = 1_767_571_200  # Monday 2026-01-05
 KINDS_OF_SCORER = (Ensemble.kind, *RULES)
+USUAL = AnomalySettings()
 
 
 def grid(days=20, period=900, seed=0, missing=0.03):
@@ -28,6 +31,10 @@ def grid(days=20, period=900, seed=0, missing=0.03):
     values = np.stack([daily + rng.normal(0, 2, len(times)), np.full(len(times), 7.0)])
     values[0, rng.random(len(times)) < missing] = np.nan
     return ResourceGrid("a", period, START, ("cpu_utilization", "latency"), values, np.arange(len(times)))
+
+
+def learned(scorer, whole):
+    return scorer.learn(whole, np.ones(whole.values.shape[1], bool))
 
 
 @pytest.mark.parametrize("kind", KINDS_OF_SCORER)
@@ -45,7 +52,7 @@ def test_no_scorer_looks_ahead(kind):
 @pytest.mark.parametrize("kind", KINDS_OF_SCORER)
 def test_a_stored_scorer_judges_the_same(kind):
     whole = grid()
-    _, scorer = fit_scorer(kind, whole.cut(None, START + 10 * DAY)).learn(whole.cut(None, START + 15 * DAY))
+    scorer = learned(fit_scorer(kind, whole.cut(None, START + 10 * DAY)), whole.cut(None, START + 15 * DAY))[1]
     again = scorer_of(scorer.to_json(), scorer.content())
     np.testing.assert_array_equal(again.judge(whole).expected, scorer.judge(whole).expected)
     np.testing.assert_array_equal(
@@ -82,8 +89,8 @@ def test_rows_of_training_are_judged_as_if_they_came_later():
     whole = grid()
     border, end = START + 10 * DAY, START + 15 * DAY
     fitted = fit_scorer(Ensemble.kind, whole.cut(None, border))
-    held, learned = fitted.learn(whole.cut(None, end))
-    judged = learned.judge(whole)
+    held, after_it = learned(fitted, whole.cut(None, end))
+    judged = after_it.judge(whole)
     inside, after = (whole.times >= border) & (whole.times < end), whole.times >= end
     np.testing.assert_array_equal(judged.surprise[:, inside], held.surprise[:, inside[: held.surprise.shape[1]]])
     np.testing.assert_allclose(judged.surprise[:, after], fitted.judge(whole).surprise[:, after])
@@ -95,8 +102,8 @@ def test_a_metric_that_is_too_new_for_the_first_part_is_fitted_on_the_rest():
     values = whole.values.copy()
     values[0, whole.times < START + 12 * DAY] = np.nan
     young, end = whole.replaced(values), START + 15 * DAY
-    _, learned = fit_scorer(Ensemble.kind, young.cut(None, START + 10 * DAY)).learn(young.cut(None, end))
-    judged = np.isfinite(learned.judge(young).surprise[0])
+    _, after_it = learned(fit_scorer(Ensemble.kind, young.cut(None, START + 10 * DAY)), young.cut(None, end))
+    judged = np.isfinite(after_it.judge(young).surprise[0])
     assert not judged[young.times < end].any()
     assert judged[young.times >= end].mean() > 0.9
 
@@ -105,9 +112,8 @@ def test_a_metric_that_is_too_new_for_the_first_part_is_fitted_on_the_rest():
 def test_a_constant_or_empty_metric_raises_no_alarm_and_no_error(kind):
     whole = grid()
     nothing = whole.replaced(np.stack([np.full_like(whole.values[0], np.nan), whole.values[1]]))
-    one, held = ResourceDetector.fit(kind, nothing, until=START + 10 * DAY)
-    assert (held < 0.5).all()
-    assert (one.ratio(nothing)[0] < 0.5).all()
+    fitted = FleetDetector.fit(kind, {"a": nothing}, until=START + 10 * DAY, settings=USUAL)
+    assert (fitted.found(nothing, USUAL).ratio < 0.5).all()
 
 
 def altered(row, columns, values):
@@ -115,54 +121,119 @@ def altered(row, columns, values):
     whole = grid(missing=0.0)
     changed = whole.values.copy()
     changed[row, columns] = values(changed[row, columns])
-    one, _ = ResourceDetector.fit(Ensemble.kind, whole.cut(None, START + 15 * DAY), until=START + 10 * DAY)
+    known = {"a": whole.cut(None, START + 15 * DAY)}
+    fitted = FleetDetector.fit(Ensemble.kind, known, until=START + 10 * DAY, settings=USUAL)
     strange = whole.replaced(changed)
-    return one, strange, one.ratio(strange)
+    return fitted, strange, fitted.found(strange, USUAL)
 
 
 def test_a_spike_is_found_where_it_is_and_names_its_metric():
-    _, _, (ratio, place, _) = altered(1, slice(1600, 1601), lambda _: 70.0)
-    assert ratio.argmax() == 1600
-    assert place[1600] == 1
+    _, _, found = altered(1, slice(1600, 1601), lambda _: 70.0)
+    assert found.ratio.argmax() == 1600
+    assert found.metric[1600] == 1
+    assert found.severity[1600] == 1
 
 
 def test_a_slow_ramp_is_seen():
-    _, _, (ratio, place, _) = altered(0, slice(1600, 1632), lambda usual: usual + np.linspace(0, 25, 32))
-    assert ratio[1600:1634].max() > 2
-    assert place[1600 + int(ratio[1600:1634].argmax())] == 0
+    _, _, found = altered(0, slice(1600, 1632), lambda usual: usual + np.linspace(0, 25, 32))
+    assert found.ratio[1600:1634].max() > 2
+    assert found.metric[1600 + int(found.ratio[1600:1634].argmax())] == 0
 
 
-@pytest.mark.parametrize("threshold", [0.5, 1.0, 3.0])
-def test_a_value_lies_outside_the_range_exactly_where_it_is_an_alarm(threshold):
-    one, strange, (_, _, judged) = altered(0, slice(1600, 1632), lambda usual: usual + np.linspace(0, 25, 32))
-    limit = threshold * one.quiet
-    alarm = judged.deviation(strange.values) >= limit[:, None]
-    distance, width = np.abs(strange.values - judged.expected), judged.width(strange.values, limit)
-    known = np.isfinite(judged.expected)
-    assert np.isfinite(width[known]).all()
+@pytest.mark.parametrize("budget", [0.01, 1.0, 100.0])
+def test_a_value_lies_outside_the_range_exactly_where_it_is_an_alarm(budget):
+    fitted, strange, _ = altered(0, slice(1600, 1632), lambda usual: usual + np.linspace(0, 25, 32))
+    found = fitted.found(strange, AnomalySettings(budget_per_week=budget))
+    limits = fitted.limits("a", budget)
+    alarm = found.judged.deviation(strange.values) >= limits[:, None]
+    distance = np.abs(strange.values - found.judged.expected)
+    known = np.isfinite(found.judged.expected)
+    assert np.isfinite(found.width[known]).all()
     assert (alarm & (distance > 0)).any()
-    assert (distance >= width)[alarm].all()
-    assert (distance <= width)[known & ~alarm].all()
+    assert (distance >= found.width)[alarm].all()
+    assert (distance <= found.width)[known & ~alarm].all()
 
 
-def test_the_threshold_keeps_the_budget_on_the_calibration_part():
+@pytest.mark.parametrize("kind", KINDS_OF_SCORER)
+def test_the_budget_is_kept_on_days_without_an_incident(kind):
     fleet = {"a": grid(seed=1), "b": grid(seed=2)}
     border = START + 10 * DAY
     for budget in (0.5, 3.0):
-        fitted = FleetDetector.fit(Ensemble.kind, fleet, until=border, budget=budget)
-        found = 0
-        for name, g in fleet.items():
-            one = fitted.resources[name]
-            alarms = g.times[(one.ratio(g)[0] >= fitted.threshold) & (g.times >= border)]
-            found += len(episodes(alarms.astype(float), Rhythm(g.period)))
+        fitted = FleetDetector.fit(kind, fleet, until=border, settings=USUAL)
+        settings = AnomalySettings(budget_per_week=budget)
+        found = sum(len(episodes(fitted.alarms(g, border, settings), Rhythm(g.period))) for g in fleet.values())
         assert found <= budget * 2 * 10 / 7
 
 
-def test_a_larger_budget_never_raises_the_threshold():
-    fleet = {"a": grid(seed=1)}
-    border = START + 10 * DAY
-    fitted = [FleetDetector.fit(Ensemble.kind, fleet, until=border, budget=b).threshold for b in (0.5, 2, 8)]
-    assert fitted == sorted(fitted, reverse=True)
+@pytest.mark.parametrize("kind", KINDS_OF_SCORER)
+def test_a_larger_budget_never_raises_a_limit(kind):
+    fitted = FleetDetector.fit(kind, {"a": grid(seed=1)}, until=START + 10 * DAY, settings=USUAL)
+    limits = [fitted.limits("a", budget) for budget in (0.5, 2, 8, 1000)]
+    assert all((low >= high).all() for low, high in pairwise(limits))
+    assert (limits[0] > limits[-1]).all()
+
+
+def test_metrics_of_one_resource_share_its_budget():
+    whole = grid(missing=0.0)
+    single = ResourceGrid("a", 900, START, whole.metrics[:1], whole.values[:1], whole.column)
+    both, alone = (
+        FleetDetector.fit(Ensemble.kind, {"a": g}, until=START + 10 * DAY, settings=USUAL) for g in (whole, single)
+    )
+    assert both.limits("a", 1.0)[0] == pytest.approx(alone.limits("a", 1.0 / 2**0.5)[0])
+
+
+def test_a_nightly_job_becomes_routine_and_its_growth_does_not():
+    whole = grid(missing=0.0)
+    values = whole.values.copy()
+    for day in range(20):
+        values[0, day * 96 + 20 : day * 96 + 24] += 60
+    values[0, 19 * 96 + 20 : 19 * 96 + 24] += 200
+    nightly = whole.replaced(values)
+    fitted = FleetDetector.fit(
+        Ensemble.kind, {"a": nightly.cut(None, START + 15 * DAY)}, until=START + 10 * DAY, settings=USUAL
+    )
+    alarms = fitted.alarms(nightly, START + 10 * DAY, USUAL)
+    assert len(alarms)
+    assert set((alarms - START) // DAY) == {19}
+
+
+def test_what_deviates_less_than_the_minimum_effect_raises_no_alarm():
+    fitted, strange, usual = altered(1, slice(1600, 1601), lambda _: 8.0)
+    some = AnomalySettings(minimum_effect={"latency": 1.5})
+    found = fitted.found(strange, some)
+    assert usual.alarm[1600]
+    assert not found.alarm[1600]
+    assert (found.ratio[1600] < 1) & (found.width[1, 1600] >= 1.5)
+    assert fitted.found(strange, AnomalySettings(minimum_effect={"latency": 0.5})).alarm[1600]
+
+
+def span(grid, first, last):
+    return tuple(datetime.fromtimestamp(int(grid.times[at]), UTC) for at in (first, last))
+
+
+def test_nothing_is_raised_in_a_maintenance_window_and_nothing_judged_in_an_excluded_span():
+    fitted, strange, usual = altered(1, slice(1600, 1604), lambda _: 70.0)
+    there = (span(strange, 1600, 1603),)
+    quiet, gone = (fitted.found(strange, AnomalySettings(**{n: there})) for n in ("maintenance", "excluded"))
+    assert usual.alarm[1600]
+    assert not quiet.alarm[1600:1604].any()
+    assert quiet.ratio[1600] == usual.ratio[1600]
+    assert np.isnan(gone.judged.expected[:, 1600:1604]).all()
+    assert not gone.alarm[1600:1604].any()
+
+
+@pytest.mark.parametrize("kind", KINDS_OF_SCORER)
+def test_excluded_spans_teach_nothing(kind):
+    whole = grid(missing=0.0)
+    values = whole.values.copy()
+    values[:, 300:700] = 1e6
+    some = AnomalySettings(excluded=(span(whole, 300, 699),))
+    holes = whole.replaced(np.where(values == 1e6, np.nan, values))
+    with_noise, without = (
+        FleetDetector.fit(kind, {"a": g}, until=START + 10 * DAY, settings=some)
+        for g in (whole.replaced(values), holes)
+    )
+    np.testing.assert_array_equal(with_noise.found(whole, some).ratio, without.found(whole, some).ratio)
 
 
 def test_injected_anomalies_change_only_their_own_span_and_metric():
@@ -199,14 +270,16 @@ def test_rows_find_their_columns_across_a_gap():
 def test_a_resource_that_appeared_after_the_calibration_is_fitted_in_the_end(kind):
     late = grid(seed=3).cut(START + 18 * DAY, None)
     fleet = {"a": grid(seed=1), "late": ResourceGrid("late", 900, late.first, late.metrics, late.values, late.column)}
-    fitted = FleetDetector.fit(kind, fleet, until=START + 10 * DAY, budget=1.0)
-    ratio, _, _ = fitted.resources["late"].ratio(fleet["late"])
+    fitted = FleetDetector.fit(kind, fleet, until=START + 10 * DAY, settings=USUAL)
+    ratio = fitted.found(fleet["late"], USUAL).ratio
     assert np.isfinite(ratio).all()
     assert (ratio[100:] > 0).any()
 
 
 def labelled(fleet, labels, kind=Ensemble.kind):
-    return FleetDetector.fit(kind, fleet, until=START + 10 * DAY, budget=3.0, labels=labels)
+    return FleetDetector.fit(
+        kind, fleet, until=START + 10 * DAY, settings=AnomalySettings(budget_per_week=3.0), labels=labels
+    )
 
 
 def with_incidents(count):
@@ -220,22 +293,37 @@ def with_incidents(count):
     return whole.replaced(values), tuple(spans)
 
 
+SAID = AnomalySettings(budget_per_week=3.0)
+
+
 @pytest.mark.parametrize("kind", KINDS_OF_SCORER)
 def test_an_alarm_called_false_does_not_come_again(kind):
     strange, spans = with_incidents(1)
     called = set(strange.times[Labels(wrong=spans).wrongly(strange)])
     plain, told = (labelled({"a": strange}, {"a": said}, kind) for said in (Labels(), Labels(wrong=spans)))
-    assert called & set(plain.alarms(strange, START))
-    assert not called & set(told.alarms(strange, START))
-    assert told.resources["a"].quiet[0] > plain.resources["a"].quiet[0]
+    assert called & set(plain.alarms(strange, START, SAID))
+    assert not called & set(told.alarms(strange, START, SAID))
+    assert told.limits("a", 3.0)[0] > plain.limits("a", 3.0)[0]
+
+
+@pytest.mark.parametrize("kind", KINDS_OF_SCORER)
+def test_one_huge_false_alarm_does_not_make_a_resource_deaf(kind):
+    strange, spans = with_incidents(1)
+    values = strange.values.copy()
+    first = int(np.searchsorted(strange.times, spans[0][0]))
+    values[0, first : first + 6] += 1e7
+    plain, told = (
+        labelled({"a": strange.replaced(values)}, {"a": said}, kind) for said in (Labels(), Labels(wrong=spans))
+    )
+    assert (told.limits("a", 3.0) <= 2.5 * plain.limits("a", 3.0)).all()
+    assert told.limits("a", 3.0)[1] == pytest.approx(plain.limits("a", 3.0)[1], rel=0.02)
 
 
 def test_incidents_called_true_do_not_hide_the_next_one():
     strange, spans = with_incidents(5)
     unsaid, told = labelled({"a": strange}, {}), labelled({"a": strange}, {"a": Labels(right=spans)})
-    least_before, least_after = (one.threshold * one.resources["a"].quiet[0] for one in (unsaid, told))
-    assert least_after < 0.5 * least_before
-    assert {first for first, _ in spans} <= set(told.alarms(strange, START))
+    assert told.limits("a", 3.0)[0] < unsaid.limits("a", 3.0)[0]
+    assert {first for first, _ in spans} <= set(told.alarms(strange, START, SAID))
 
 
 def test_a_word_about_one_resource_leaves_the_others_as_they_were():
@@ -243,7 +331,7 @@ def test_a_word_about_one_resource_leaves_the_others_as_they_were():
     quiet = grid(seed=4)
     fleet = {"a": strange, "b": ResourceGrid("b", 900, quiet.first, quiet.metrics, quiet.values, quiet.column)}
     plain, told = labelled(fleet, {}), labelled(fleet, {"a": Labels(wrong=spans), "gone": Labels(wrong=spans)})
-    np.testing.assert_array_equal(told.resources["b"].quiet, plain.resources["b"].quiet)
+    np.testing.assert_array_equal(told.limits("b", 3.0), plain.limits("b", 3.0))
 
 
 def test_verdicts_become_labels_of_their_resource_and_ignore_says_nothing():

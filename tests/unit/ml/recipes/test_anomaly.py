@@ -14,6 +14,7 @@ from aws_auto.ml.anomaly.detector import FleetDetector
 from aws_auto.ml.anomaly.ensemble import Ensemble
 from aws_auto.ml.anomaly.grid import grids
 from aws_auto.ml.anomaly.rules import ROLLING_MAD
+from aws_auto.ml.anomaly.settings import AnomalySettings
 from aws_auto.ml.recipes import catalog
 from aws_auto.ml.recipes.anomaly import LATE, UNJUDGED, AnomalyPredictor
 from aws_auto.results import Field
@@ -64,8 +65,8 @@ def model():
     return AnomalyPredictor(
         recipe="anomaly-detector",
         schema=tuple(Field(name=name, kind="number") for name in metrics),
-        detector=FleetDetector.fit(Ensemble.kind, grids(rows(), metrics), until=border, budget=1.0),
-        budget=1.0,
+        detector=FleetDetector.fit(Ensemble.kind, grids(rows(), metrics), until=border, settings=AnomalySettings()),
+        settings=AnomalySettings(),
         trained_until=END,
     ).files()
 
@@ -78,8 +79,8 @@ def rule():
     return AnomalyPredictor(
         recipe="anomaly-detector",
         schema=tuple(Field(name=name, kind="number") for name in metrics),
-        detector=FleetDetector.fit(ROLLING_MAD, grids(rows(), metrics), until=border, budget=1.0),
-        budget=1.0,
+        detector=FleetDetector.fit(ROLLING_MAD, grids(rows(), metrics), until=border, settings=AnomalySettings()),
+        settings=AnomalySettings(),
         trained_until=END,
     )
 

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
@@ -82,7 +84,7 @@ class Calibrator:
     tail: Tail
     memory: float
     block: int
-    past: Floats
+    past: NDArray[np.float32]
     present: Floats
     start: Floats
     unit: Floats
@@ -92,14 +94,14 @@ class Calibrator:
         """Learn from the raw scores of a training part, shape ``(members, slots)``; ``seen`` weighs the slots."""
         members, n = raw.shape
         empty = np.zeros((members, BINS))
-        self = cls(tail, memory, block, empty, empty.copy(), np.zeros(members), np.ones(members))
+        self = cls(tail, memory, block, empty.astype(np.float32), empty, np.zeros(members), np.ones(members))
         log = np.log(raw + NOTHING)
         age = np.exp(-(n - 1 - np.arange(n)) / memory) * seen
-        self.past = histogram(log, np.broadcast_to(age, log.shape))
+        self.past = histogram(log, np.broadcast_to(age, log.shape)).astype(np.float32)
         self._refresh()
         for _ in range(2):
             odd = self._surprise(log) > TRIM
-            self.past = histogram(log, age * np.where(odd, TRIMMED_WEIGHT, 1.0))
+            self.past = histogram(log, age * np.where(odd, TRIMMED_WEIGHT, 1.0)).astype(np.float32)
             self._refresh()
         return self
 
@@ -142,7 +144,8 @@ class Calibrator:
             weight = np.where(now > TRIM, TRIMMED_WEIGHT, 1.0) * seen[at:end]
             self.present += histogram(log[:, at:end], weight)
             if (first + end) % self.block == 0:
-                self.past = self.past * np.exp(-self.block / self.memory) + self.present
+                kept = self.past.astype(np.float64) * np.exp(-self.block / self.memory)
+                self.past = (kept + self.present).astype(np.float32)
                 self.present = np.zeros_like(self.present)
                 self._refresh()
             at = end
@@ -152,19 +155,19 @@ class Calibrator:
         return np.asarray((log - self.start[:, None]) / self.unit[:, None])
 
     def _refresh(self) -> None:
-        total = np.cumsum(self.past, axis=1)
-        self.start, self.unit = read(total, self.tail)
-        flat = quantile(total, FLAT.low) < np.log(3 * NOTHING)
-        if flat.any():
-            start, unit = read(total[flat], FLAT)
-            self.start[flat], self.unit[flat] = start, np.maximum(FLAT_UNIT * unit, self.unit[flat])
+        total = np.cumsum(self.past, axis=1, dtype=np.float64)
+        low, high, flat_low, flat_high = quantiles(total, (self.tail.low, self.tail.high, FLAT.low, FLAT.high))
+        count = total[:, -1]
+        self.start, self.unit = read(low, high, count, self.tail)
+        start, unit = read(flat_low, flat_high, count, FLAT)
+        flat = flat_low < np.log(3 * NOTHING)
+        self.start = np.where(flat, start, self.start)
+        self.unit = np.where(flat, np.maximum(FLAT_UNIT * unit, self.unit), self.unit)
 
 
-def read(total: Floats, tail: Tail) -> tuple[Floats, Floats]:
-    """Where surprise is 0, and the log distance to a ten times rarer score, by cumulative histograms."""
-    low, high = quantile(total, tail.low), quantile(total, tail.high)
-    n = total[:, -1]
-    width = np.maximum((n * (high - low) + tail.weight * tail.prior) / (n + tail.weight), tail.least)
+def read(low: Floats, high: Floats, count: Floats, tail: Tail) -> tuple[Floats, Floats]:
+    """Where surprise is 0, and the log distance to a ten times rarer score, by two quantiles of so many scores."""
+    width = np.maximum((count * (high - low) + tail.weight * tail.prior) / (count + tail.weight), tail.least)
     unit = width / tail.slope
     return low - tail.base * unit, unit
 
@@ -182,10 +185,11 @@ def histogram(log: Floats, weight: Floats) -> Floats:
     return np.asarray(total + np.bincount(flat + 1, upper, size)[:size]).reshape(rows, BINS)
 
 
-def quantile(total: Floats, q: float) -> Floats:
-    """Value at ``q`` of cumulative histograms of shape ``(rows, BINS)``."""
-    wanted = q * total[:, -1]
-    k = np.minimum((total < wanted[:, None]).sum(axis=1), BINS - 1)
+def quantiles(total: Floats, shares: Sequence[float]) -> Floats:
+    """Values at these shares, shape ``(shares, rows)``, of cumulative histograms of shape ``(rows, BINS)``."""
+    wanted = np.outer(shares, total[:, -1])
+    k = np.stack([np.searchsorted(row, wanted[:, i]) for i, row in enumerate(total)], axis=1)
+    k = np.minimum(k, BINS - 1)
     row = np.arange(len(total))
     below = np.where(k > 0, total[row, np.maximum(k - 1, 0)], 0.0)
     share = (wanted - below) / np.maximum(total[row, k] - below, 1e-12)

@@ -11,7 +11,8 @@ from aws_auto.ml.anomaly.detect import pack
 from aws_auto.ml.anomaly.detect.calibrate import NOTHING, Calibrator, Tail
 from aws_auto.ml.anomaly.detect.clock import DAY, Clock
 from aws_auto.ml.anomaly.detect.members import Members
-from aws_auto.ml.anomaly.detect.profile import DECADE, ONE_A_WEEK, OWN_WEEKS, Profile, choose
+from aws_auto.ml.anomaly.detect.profile import MILD, Profile, choose, limit
+from aws_auto.ml.anomaly.detect.routine import Routine
 from aws_auto.ml.anomaly.detect.season import Season
 from aws_auto.ml.anomaly.detect.view import PAST, View, squash, unsquash
 
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 LEAST = 16
 #: The band holds all but one in a thousand points, by the series' own past.
 BAND = 3.0
-#: Highest training scores that are kept for a threshold.
-PEAKS = 64
+#: Episodes that are kept for a threshold.
+PEAKS = 512
 HOUR = 3600.0
 #: Least and most of a score that may be worth a factor of ten.
 DECADES = (0.1, 1.0)
@@ -37,14 +38,15 @@ class Scores:
     """What was found, one row per point in the order given. NaN where a point was not judged (missing, late).
 
     Attributes:
-        score: weighted mean of the members' surprise by the series' own past, 0 for an ordinary point. Comparable
-            between series and over time; `Detector.decade` says how much of it makes a point ten times rarer.
+        score: weighted mean of the members' surprise by the series' own past, less what is routine at this hour; 0
+            for an ordinary point. Comparable between series and over time; `Detector.decade` says how much of it makes
+            a point ten times rarer.
         expected: value that the past made likely, in the unit of the series.
         low: lower end of the band that holds all but one in a thousand points.
         high: upper end.
         driver: row of `members` that was most surprised, -1 where not judged.
         members: names of the members.
-        surprise: of each member, shape ``(members, points)``: what `score` is the weighted mean of.
+        surprise: of each member, shape ``(members, points)``.
     """
 
     score: Floats
@@ -69,7 +71,8 @@ class State:
     season: Season
     members: Members
     calibrator: Calibrator
-    z: Floats
+    routine: Routine
+    z: NDArray[np.float32]
     center: float
     scale: float
     peaks: Floats
@@ -85,7 +88,8 @@ class State:
             Season.of(clock.per_day),
             Members.of(tuple(profile.weights), clock.per_day),
             Calibrator.fit(raw, np.zeros(1), tail=profile.tail, memory=profile.memory, block=block),
-            z=np.zeros(PAST),
+            Routine.of(clock.per_day),
+            z=np.zeros(PAST, np.float32),
             center=0.0,
             scale=1.0,
             peaks=np.zeros(0),
@@ -100,6 +104,7 @@ class State:
             self.season.copy(),
             self.members.copy(),
             self.calibrator.copy(),
+            self.routine.copy(),
             self.z,
             self.center,
             self.scale,
@@ -137,23 +142,37 @@ class Detector:
         clock = Clock.of(t, v)
         profile = profile or choose(clock.step, int(np.isfinite(v).sum()))
         slots = clock.arrive(t, v)
-        block = max(16, min(60, clock.per_day // 24))
+        block = max(16, min(60, clock.per_day // 6))
         if int(slots.seen.sum()) < LEAST:
             return cls(profile, State.empty(profile, clock, block), ready=False)
         season = Season.of(clock.per_day)
         members = Members.of(tuple(profile.weights), clock.per_day)
         center, scale = center_and_scale(slots.values[slots.seen])
-        z = squash((slots.values - center) / scale)
+        z = kept((slots.values - center) / scale)
         seen = slots.seen.astype(float)
         view = View(np.r_[np.full(PAST, z[0]), z], seen, 0, clock.per_day, *season.advance(z, seen, 0))
         members.fit(view)
-        raw, _ = members.advance(view, learn=False)
+        raw, expected = members.advance(view, learn=False)
         calibrator = Calibrator.fit(raw, seen, tail=profile.tail, memory=profile.memory, block=block)
-        score = _mean(calibrator.judge(raw), profile)[slots.seen]
-        peaks = episode_peaks(np.flatnonzero(slots.seen).astype(np.float64) * clock.step, score, clock.step)
-        weeks = len(z) * clock.step / (7 * DAY)
+        routine = Routine.of(clock.per_day)
+        score = _mean(calibrator.judge(raw), profile)
+        score = score - routine.advance(score, z >= expected, seen, 0)
         newest = unjudged(len(profile.weights))[:, 0]
-        state = State(clock, season, members, calibrator, view.z[-PAST:], center, scale, peaks, weeks, newest)
+        state = State(
+            clock,
+            season,
+            members,
+            calibrator,
+            routine,
+            z=view.z[-PAST:].astype(np.float32),
+            center=center,
+            scale=scale,
+            peaks=episode_peaks(
+                clock.step * np.flatnonzero(slots.seen).astype(np.float64), score[slots.seen], clock.step
+            ),
+            weeks=len(z) * clock.step / (7 * DAY),
+            newest=newest,
+        )
         return cls(profile, state)
 
     def score(self, times: ArrayLike, values: ArrayLike) -> Scores:
@@ -182,22 +201,27 @@ class Detector:
         return as_scores(found[:, slots.point + 2], names), replace(self, state=state)
 
     def threshold(self, per_week: float = 1.0) -> float:
-        """The score that comes up in about ``per_week`` false episodes a week.
+        """The score that comes up in at most about ``per_week`` false episodes a week, see `profile.limit`."""
+        return limit(per_week, self.state.peaks, self.state.weeks)
 
-        A mean of two opinions, weighed by the weeks of training: what other series show, and what this training part
-        reached that often. The second counts every episode of training as false, so it errs to the quiet side.
+    def measured(self, times: ArrayLike, scores: ArrayLike, *, further: bool = False) -> Detector:
+        """The same with a threshold by these scores of points that it had not learned from.
+
+        Training scores of its own are flattered a little; a part that was held back says more.
+
+        Args:
+            times: unix seconds, ascending.
+            scores: NaN where not judged, or where a score is known to be no measure of the usual.
+            further: beside what was measured before, not instead of it.
         """
-        usual = ONE_A_WEEK - DECADE * float(np.log10(max(per_week, 1e-6)))
-        weeks = self.state.weeks
-        own = self._reached(max(per_week, 1e-6) * weeks) if len(self.state.peaks) else usual
-        return (weeks * own + OWN_WEEKS * usual) / (weeks + OWN_WEEKS)
-
-    def _reached(self, episodes: float) -> float:
-        """Just above the score that more than ``episodes`` of training reached; beyond the highest by its decades."""
-        peaks = self.state.peaks
-        if episodes < 1:
-            return float(peaks[0] - self.decade * np.log10(episodes))
-        return float(np.nextafter(peaks[min(int(episodes), len(peaks) - 1)], np.inf))
+        t, x = np.asarray(times, np.float64), np.asarray(scores, np.float64)
+        known = np.isfinite(x)
+        state = self.state.copy()
+        peaks = episode_peaks(t[known], x[known], state.clock.step)
+        weeks = int(known.sum()) * state.clock.step / (7 * DAY)
+        state.peaks = -np.sort(-np.r_[state.peaks, peaks])[:PEAKS] if further else peaks
+        state.weeks = state.weeks + weeks if further else weeks
+        return replace(self, state=state)
 
     @property
     def decade(self) -> float:
@@ -240,20 +264,22 @@ class Detector:
 
     def _judge(self, state: State, values: Floats, seen: Floats, first: int) -> Floats:
         """Rows of `as_scores` for new slots. Changes ``state``."""
-        z = squash((values - state.center) / state.scale)
+        z = kept((values - state.center) / state.scale)
         season = state.season.advance(z, seen, first)
-        view = View(np.r_[state.z, z], seen, first, state.clock.per_day, *season)
+        view = View(np.r_[state.z.astype(np.float64), z], seen, first, state.clock.per_day, *season)
         raw, expected = state.members.advance(view, learn=True)
         surprise, known = state.calibrator.advance(raw, seen, first)
-        state.z = view.z[-PAST:]
+        state.z = view.z[-PAST:].astype(np.float32)
         log = known[0, -1] + BAND * known[1, -1]
         half = np.maximum(np.exp(log) - NOTHING, 0)
         low, middle, high = (
             unsquash(e) * state.scale + state.center for e in (expected - half, expected, expected + half)
         )
+        score = _mean(surprise, self.profile)
+        score -= state.routine.advance(score, z >= expected, seen, first)
         return np.stack(
             [
-                _mean(surprise, self.profile),
+                score,
                 middle,
                 low,
                 high,
@@ -292,14 +318,15 @@ def center_and_scale(values: Floats) -> tuple[float, float]:
     return center, spread if spread > 0 else max(abs(center), 1.0) * 1e-3
 
 
+def kept(z: Floats) -> Floats:
+    """Drawn in, and rounded to what a stored state holds."""
+    return squash(z).astype(np.float32).astype(np.float64)
+
+
 def episode_peaks(times: Floats, score: Floats, step: float) -> Floats:
-    """Highest scores of separate episodes (an hour or three points apart), highest first, at most `PEAKS`."""
-    cool = max(HOUR, 3 * step)
-    order = np.argsort(-score, kind="stable")
-    taken: list[int] = []
-    for at in order[: 40 * PEAKS]:
-        if all(abs(times[at] - times[other]) > cool for other in taken):
-            taken.append(int(at))
-            if len(taken) == PEAKS:
-                break
-    return np.asarray(score[taken])
+    """Highest scores of the episodes over `MILD` (an hour or three points apart), highest first, at most `PEAKS`."""
+    at = np.flatnonzero(score >= MILD)
+    if not len(at):
+        return np.zeros(0)
+    starts = np.r_[0, np.flatnonzero(np.diff(times[at]) > max(HOUR, 3 * step)) + 1]
+    return np.asarray(-np.sort(-np.maximum.reduceat(score[at], starts))[:PEAKS])

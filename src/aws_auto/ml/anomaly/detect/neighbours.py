@@ -6,7 +6,7 @@ this is a left matrix profile (Yeh et al. 2016) against a sample of the past, at
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,12 +18,54 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
     Singles = NDArray[np.float32]
+    Ints = NDArray[np.int64]
 
 CLIP = 8.0
 NEAREST = 5
 SMOOTH = 0.02
 #: Rows that are compared with the past at once: products of this size stay in one thread of OpenBLAS.
 ROWS = 32
+#: Slots after which the windows that are due are taken into the past.
+RENEWED = 60
+TINY = np.float32(1e-12)
+
+
+@dataclass
+class Coded:
+    """Windows, each in 255 steps of its own range: an eighth of the bytes.
+
+    Attributes:
+        codes: shape ``(windows, length)``.
+        low: lowest value of each window.
+        step: size of a step of each.
+    """
+
+    codes: NDArray[np.uint8]
+    low: Singles
+    step: Singles
+
+    @classmethod
+    def of(cls, windows: Floats) -> Coded:
+        """Windows, shape ``(n, length)``."""
+        low = windows.min(axis=1, initial=np.inf).astype(np.float32)
+        step = ((windows.max(axis=1, initial=-np.inf) - low) / 255).astype(np.float32)
+        codes = np.rint((windows - low[:, None]) / np.maximum(step, TINY)[:, None])
+        return cls(np.clip(codes, 0, 255).astype(np.uint8), low, step)
+
+    @property
+    def windows(self) -> Floats:
+        """Their values."""
+        return np.asarray(self.low[:, None] + self.step[:, None].astype(np.float64) * self.codes)
+
+    def put(self, places: Ints, windows: Floats) -> Coded:
+        """The same with other windows in these places; those after the last are new."""
+        new, size = Coded.of(windows), max(len(self.codes), int(places.max(initial=-1)) + 1)
+        out = []
+        for old, fresh in ((self.codes, new.codes), (self.low, new.low), (self.step, new.step)):
+            both = np.resize(old, (size, *old.shape[1:])) if size == len(old) else np.concatenate([old, fresh])[:size]
+            both[places] = fresh
+            out.append(both)
+        return Coded(*out)
 
 
 @dataclass
@@ -34,7 +76,7 @@ class Neighbours:
         length: points of a window.
         coarse: slots that one point of a window averages.
         most: windows that are kept.
-        past: the windows, shape ``(<= most, length)``.
+        past: the windows.
         every: slots between two windows that are kept.
         kept: how many windows were kept so far: seeds which one is replaced.
     """
@@ -42,14 +84,14 @@ class Neighbours:
     length: int
     coarse: int
     most: int
-    past: Singles
+    past: Coded
     every: int = 1
     kept: int = 0
 
     @classmethod
     def of(cls, length: int, *, coarse: int = 1, most: int = 256) -> Neighbours:
         """Nothing seen."""
-        return cls(length, coarse, most, np.zeros((0, length), np.float32))
+        return cls(length, coarse, most, Coded.of(np.zeros((0, length))))
 
     def fit(self, view: View) -> None:
         """Keep windows spread over a training part."""
@@ -57,15 +99,15 @@ class Neighbours:
         skip = self.length if len(windows) > 3 * self.length else 0
         self.every = max(1, len(windows) // self.most)
         chosen = windows[skip :: self.every]
-        self.past = chosen[view.seen[skip :: self.every] > 0][-self.most :].astype(np.float32)
-        self.kept = len(self.past)
+        self.past = Coded.of(chosen[view.seen[skip :: self.every] > 0][-self.most :])
+        self.kept = len(self.past.codes)
 
     def advance(self, view: View, *, learn: bool) -> Floats:
         """Distance of every new slot's window; without learning, a window's own copy in the past does not count."""
         windows = self._windows(view)
         out = np.zeros(len(windows))
         nearest = NEAREST - 1 if learn else NEAREST
-        for a, b, whole in view.blocks(view.refit // 4):
+        for a, b, whole in view.blocks(RENEWED):
             out[a:b] = self._distance(windows[a:b], nearest)
             if learn and whole:
                 self._renew(view, b)
@@ -73,7 +115,7 @@ class Neighbours:
 
     def copy(self) -> Neighbours:
         """An independent twin."""
-        return Neighbours(self.length, self.coarse, self.most, self.past, self.every, self.kept)
+        return replace(self)
 
     def _windows(self, view: View) -> Floats:
         if self.coarse == 1:
@@ -82,11 +124,11 @@ class Neighbours:
         return np.asarray(fine.reshape(len(fine), self.length, self.coarse).mean(axis=2))
 
     def _distance(self, windows: Floats, nearest: int) -> Floats:
-        k = min(nearest, len(self.past) - 1)
+        k = min(nearest, len(self.past.codes) - 1)
         if k < 0:
             return np.zeros(len(windows))
         out = np.empty(len(windows))
-        past = self.past.astype(np.float64)
+        past = self.past.windows
         size = (past**2).sum(axis=1)
         for a in range(0, len(windows), ROWS):
             some = windows[a : a + ROWS]
@@ -97,24 +139,23 @@ class Neighbours:
         return np.asarray(np.sqrt(np.maximum(out, 0) + SMOOTH**2) - SMOOTH)
 
     def _renew(self, view: View, end: int) -> None:
-        """Keep every ``every``-th window of the block of slots that ends before ``end``."""
-        back = view.refit // 4
+        """Keep every ``every``-th window of the `RENEWED` slots that end before ``end``."""
         last = view.first + end
-        slots = np.arange(-(-(last - back) // self.every) * self.every, last, self.every)
-        past = self.past.copy()
-        for slot in slots:
-            window = self._window_at(view, int(slot))
-            if len(past) < self.most:
-                past = np.concatenate([past, window[None].astype(np.float32)])
-            else:
-                past[mixed(self.kept) % self.most] = window
-            self.kept += 1
-        self.past = past
+        slots = np.arange(-(-(last - RENEWED) // self.every) * self.every, last, self.every)
+        if not len(slots):
+            return
+        places = np.array([self._place(self.kept + i, len(self.past.codes) + i) for i in range(len(slots))])
+        self.past = self.past.put(places, self._windows_at(view, slots))
+        self.kept += len(slots)
 
-    def _window_at(self, view: View, slot: int) -> Floats:
-        stop = len(view.z) - len(view.now) + slot - view.first + 1
-        fine = np.clip(view.z[stop - self.length * self.coarse : stop], -CLIP, CLIP)
-        return np.asarray(fine.reshape(self.length, self.coarse).mean(axis=1))
+    def _place(self, kept: int, count: int) -> int:
+        return count if count < self.most else mixed(kept) % self.most
+
+    def _windows_at(self, view: View, slots: Ints) -> Floats:
+        width = self.length * self.coarse
+        stop = len(view.z) - len(view.now) + slots - view.first + 1
+        fine = np.clip(view.z[stop[:, None] - width + np.arange(width)], -CLIP, CLIP)
+        return np.asarray(fine.reshape(len(slots), self.length, self.coarse).mean(axis=2))
 
 
 def mixed(number: int) -> int:

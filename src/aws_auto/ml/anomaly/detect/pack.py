@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import io
 import json
+import math
 import struct
-import zipfile
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +17,9 @@ from aws_auto.errors import ArtifactError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-FORMAT = "aws-auto anomaly detector 1"
+FORMAT = "aws-auto anomaly detector 2"
+#: Kinds of arrays that a state may hold.
+KINDS = ("<f2", "<f4", "<f8", "|u1")
 
 
 def flatten(value: object, path: str = "") -> Iterator[tuple[str, Any]]:
@@ -39,10 +40,9 @@ def dump(settings: Mapping[str, Any], state: object) -> bytes:
             arrays[path] = value
         else:
             numbers[path] = value
-    head = json.dumps({"format": FORMAT, "settings": dict(settings), "numbers": numbers}, sort_keys=True)
-    out = io.BytesIO()
-    np.savez(out, head=np.frombuffer(head.encode(), np.uint8), **arrays)
-    return out.getvalue()
+    listed = [[path, a.dtype.str, a.shape] for path, a in arrays.items()]
+    head = json.dumps({"format": FORMAT, "settings": dict(settings), "numbers": numbers, "arrays": listed}).encode()
+    return b"".join([struct.pack("<I", len(head)), head, *(a.tobytes() for a in arrays.values())])
 
 
 def load(content: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -52,18 +52,22 @@ def load(content: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
         ArtifactError: the bytes are damaged or of another format.
     """
     try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as file:
-            head = json.loads(bytes(file["head"]))
-            values = {name: file[name] for name in file.files if name != "head"}
-    except (ValueError, KeyError, EOFError, OSError, zipfile.BadZipFile) as error:
-        raise _damaged() from error
-    if not isinstance(head, dict) or head.get("format") != FORMAT:
-        raise ArtifactError(
-            f"this detector was written as {head.get('format') if isinstance(head, dict) else None!r}, not {FORMAT!r}",
-            where="detector",
-            hint="train it again: aws-auto ml train-models",
-        )
-    return head["settings"], values | head["numbers"]
+        start = 4 + struct.unpack_from("<I", content)[0]
+        head = json.loads(content[4:start])
+        if not isinstance(head, dict) or head.get("format") != FORMAT:
+            raise _foreign(head)
+        values = dict(head["numbers"])
+        for path, kind, shape in head["arrays"]:
+            if kind not in KINDS:
+                raise damaged()
+            size = math.prod(shape)
+            values[path] = np.frombuffer(content, kind, size, start).reshape(shape)
+            start += size * np.dtype(kind).itemsize
+    except (struct.error, ValueError, KeyError, TypeError) as error:
+        raise damaged() from error
+    if start != len(content):
+        raise damaged()
+    return head["settings"], values
 
 
 def restore(state: object, values: Mapping[str, Any]) -> None:
@@ -99,14 +103,24 @@ def split(content: bytes) -> list[bytes]:
         count = struct.unpack_from("<I", content)[0]
         sizes = struct.unpack_from(f"<{count}I", content, 4)
     except struct.error as error:
-        raise _damaged() from error
+        raise damaged() from error
     ends = list(accumulate(sizes, initial=4 + 4 * count))
     if ends[-1] != len(content):
-        raise _damaged()
+        raise damaged()
     return [content[a:b] for a, b in pairwise(ends)]
 
 
-def _damaged() -> ArtifactError:
+def _foreign(head: object) -> ArtifactError:
+    said = head.get("format") if isinstance(head, dict) else None
+    return ArtifactError(
+        f"this detector was written as {said!r}, not {FORMAT!r}",
+        where="detector",
+        hint="train it again: aws-auto ml train-models",
+    )
+
+
+def damaged() -> ArtifactError:
+    """What is raised for bytes that are none of ours."""
     return ArtifactError(
         "these bytes are no anomaly detector", where="detector", hint="train it again: aws-auto ml train-models"
     )

@@ -16,10 +16,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from aws_auto.ml.anomaly.detect.calibrate import Tail
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
 
 #: Names of all members that can be weighed, in the order of their rows.
 MEMBERS = (
@@ -33,11 +39,16 @@ MEMBERS = (
     "reconstruction",
     "slow_shape",
 )
-#: What a budget of one alarm a week needs on other series: at 1.8 the development suites show 0.3 to 1.0 false alarms a
-#: week, and about ten times fewer for each 0.4 more. The best threshold of each suite lies between 1.8 and 2.2.
-ONE_A_WEEK, DECADE = 1.8, 0.4
-#: Weeks of its own history that count as much as all other series together.
-OWN_WEEKS = 4.0
+#: What a budget of one alarm a week needs on other series: at 2.0 they show 0.03 to 0.3 false alarms a week, three of
+#: four series less than one; about ten times fewer for each 0.4 more.
+ONE_A_WEEK, DECADE = 2.0, 0.4
+#: Episodes over `MILD` that a series has in a usual week. One with ten times fewer (or more) gets a limit that is
+#: `OWN_SHARE` of a decade lower (or higher), and no more than `MOST_SHIFT`; a short record counts as `USUAL_WEEKS` more
+#: of usual ones. The highest scores of a series say less: they are its incidents.
+MILD, MILD_A_WEEK = 1.4, 30.0
+USUAL_WEEKS, OWN_SHARE, MOST_SHIFT = 0.5, 0.5, 0.4
+#: What comes twice a day is no incident, however strange; but a few are no habit yet.
+CROWD_A_WEEK, FEWEST_OF_CROWD, MOST_CROWDED = 14.0, 7, 2.0
 #: With this many points, the middle of the past says enough about the tail, and frequent incidents cannot hide it.
 LONG = 3000
 HOURLY = 3600.0
@@ -78,6 +89,26 @@ FRESH = Profile(
     {"shape": 1.0, "neighbours": 1.0, "level": 1.0},
     Tail(low=0.9, high=0.99, prior=0.8, weight=300, least=0.3),
 )
+
+
+def limit(per_week: float, peaks: Floats, weeks: float) -> float:
+    """The score that comes up in at most about ``per_week`` false episodes a week.
+
+    What other series show, moved a little by how often the own one is mildly surprising, and raised where it is
+    strange all the time.
+
+    Args:
+        per_week: budget of false alarms.
+        peaks: highest scores of the episodes over `MILD` in some weeks of the series, highest first.
+        weeks: how many.
+    """
+    rate = (len(peaks) + USUAL_WEEKS * MILD_A_WEEK) / (weeks + USUAL_WEEKS)
+    own = float(np.clip(OWN_SHARE * DECADE * np.log10(rate / MILD_A_WEEK), -MOST_SHIFT, MOST_SHIFT))
+    least = ONE_A_WEEK - DECADE * float(np.log10(max(per_week, 1e-6))) + own
+    crowd = max(int(CROWD_A_WEEK * weeks), FEWEST_OF_CROWD)
+    if crowd < len(peaks):
+        least = max(least, min(float(peaks[crowd]), least + MOST_CROWDED))
+    return least
 
 
 def choose(step: float, points: int) -> Profile:

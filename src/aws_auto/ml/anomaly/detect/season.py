@@ -31,7 +31,7 @@ class Season:
 
     length: int
     moments: int
-    past: Floats
+    past: NDArray[np.float16]
     total: Floats
 
     @classmethod
@@ -39,7 +39,7 @@ class Season:
         """An empty week."""
         length = max(1, per_day // MOMENTS)
         moments = per_day // length if per_day >= 4 else 0
-        return cls(length, moments, np.full(DAYS * moments + 2, np.nan), np.zeros(3))
+        return cls(length, moments, np.full(DAYS * moments + 2, np.nan, np.float16), np.zeros(3))
 
     def copy(self) -> Season:
         """An independent twin."""
@@ -52,8 +52,9 @@ class Season:
             nothing = np.full(n, np.nan)
             return nothing, nothing, nothing
         moment = (first + np.arange(n)) // self.length
-        means = self._means(z, seen, moment, whole=(first + n) % self.length == 0)
-        held = np.r_[self.past, means]
+        whole = (first + n) % self.length == 0
+        means = self._means(z, seen, moment, whole=whole)
+        held = np.r_[self.past, means.astype(np.float16)].astype(np.float64)
         # held[i] is the mean of moment `moment[0] - len(past) + i`.
         at = np.arange(moment[-1] - moment[0] + 1) + len(self.past)
         back = np.arange(1, DAYS + 1)[:, None] * self.moments + np.array([-1, 0, 1])[None, :]
@@ -63,9 +64,7 @@ class Season:
             warnings.filterwarnings("ignore", "All-NaN slice", RuntimeWarning)
             usual = np.nanmedian(look, axis=1)
         row = moment - moment[0]
-        done = means[:-1] if (first + n) % self.length else means
-        if len(done):
-            self.past = np.r_[self.past, done][-len(self.past) :]
+        self.past = held[: len(held) - (not whole)][-len(self.past) :].astype(np.float16)
         return usual[row], look[row, 1], look[row, -2]
 
     def _means(self, z: Floats, seen: Floats, moment: NDArray[np.int64], *, whole: bool) -> Floats:

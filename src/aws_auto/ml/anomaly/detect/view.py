@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     Bools = NDArray[np.bool_]
 
 #: Slots of the past that members may look at.
-PAST = 640
+PAST = 304
 #: Robust deviations up to which a value counts as it is; beyond, its logarithm does.
 KNEE = 10.0
 

@@ -3,7 +3,18 @@ import pytest
 
 from aws_auto.errors import ArtifactError
 from aws_auto.ml.anomaly.detect import Detector, Policy, alarms
-from aws_auto.ml.anomaly.detect.profile import DENSE, FRESH, HOURS, MEMBERS, Profile, choose
+from aws_auto.ml.anomaly.detect.profile import (
+    DECADE,
+    DENSE,
+    FRESH,
+    HOURS,
+    MEMBERS,
+    MOST_CROWDED,
+    ONE_A_WEEK,
+    Profile,
+    choose,
+    limit,
+)
 
 DAY = 86_400.0
 EVERYTHING = Profile("everything", dict.fromkeys(MEMBERS, 1.0), HOURS.tail)
@@ -200,3 +211,27 @@ def test_nothing_to_judge_gives_nothing(fitted):
     s, after = fitted[0].advance([], [])
     assert len(s.score) == 0
     assert after.to_bytes() == fitted[0].to_bytes()
+
+
+def test_a_limit_is_higher_for_a_smaller_budget_and_for_a_series_that_is_often_mildly_strange():
+    usual = np.full(30, 1.5)
+    assert limit(1.0, usual, 1.0) == pytest.approx(ONE_A_WEEK)
+    assert limit(0.1, usual, 1.0) == pytest.approx(ONE_A_WEEK + DECADE)
+    assert limit(1.0, np.zeros(0), 8.0) < ONE_A_WEEK < limit(1.0, np.full(300, 1.5), 8.0 / 3)
+
+
+def test_incidents_do_not_raise_a_limit_but_what_comes_twice_a_day_does():
+    incidents = np.r_[np.full(6, 9.0), np.full(24, 1.5)]
+    assert limit(1.0, incidents, 1.0) == pytest.approx(ONE_A_WEEK)
+    assert limit(1.0, np.r_[np.full(15, 3.0), np.full(15, 1.5)], 1.0) == pytest.approx(3.0)
+    assert limit(1.0, np.full(30, 9.0), 1.0) == pytest.approx(ONE_A_WEEK + MOST_CROWDED)
+
+
+def test_a_measured_detector_forgets_what_it_was_flattered_by_and_adds_what_comes_later(fitted):
+    detector, times, _ = fitted
+    strange = np.where(np.arange(len(times)) % 50 == 0, 4.0, 0.0)
+    once = detector.measured(times, strange)
+    twice = once.measured(times, np.where(strange > 0, np.nan, 0.0), further=True)
+    assert once.state.peaks.tolist() == [4.0] * int((strange > 0).sum())
+    assert twice.state.weeks == pytest.approx(once.state.weeks * (2 - 1 / 50), rel=0.01)
+    assert once.threshold(1) > twice.threshold(1)
