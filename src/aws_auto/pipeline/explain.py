@@ -187,7 +187,7 @@ def together(raised: Sequence[Mapping[str, Any]]) -> dict[str, str]:
 def _worth(raised: Sequence[Mapping[str, Any]], incidents: Mapping[str, str]) -> list[Mapping[str, Any]]:
     """The alarms to explain: some of each incident, not too many in all."""
     explained: dict[str, int] = {}
-    told = []
+    told: list[Mapping[str, Any]] = []
     for alarm in raised:
         incident = incidents[alarm["anomaly_id"]]
         if explained.get(incident, 0) < OF_ONE and len(told) < IN_ALL:
