@@ -27,7 +27,7 @@ def commands():
     found = {c.name or c.callback.__name__: c.callback for c in app.registered_commands}
     for group in (g.typer_instance for g in app.registered_groups):
         name = group.info.name
-        if group.registered_callback:
+        if group.registered_callback and group.registered_callback.invoke_without_command is True:
             found[name] = group.registered_callback.callback
         found |= {f"{name} {c.name or c.callback.__name__}": c.callback for c in group.registered_commands}
     return found
@@ -57,6 +57,7 @@ ORDER = (
     "ledger reject",
     "prices",
     "prices refresh",
+    "backtest cost",
     "validate",
     "serve",
     "truth",

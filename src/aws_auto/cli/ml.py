@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aws_auto.cli import forecasting, ledger, options, pricing, render, sheets
+from aws_auto.cli import backtesting, forecasting, ledger, options, pricing, render, sheets
 from aws_auto.cli.options import DataSource, Switch, Verdict
 
 if TYPE_CHECKING:
@@ -444,6 +444,7 @@ def recommend(
 
 app.add_typer(ledger.app)
 app.add_typer(pricing.app)
+app.add_typer(backtesting.app)
 
 
 @app.command()

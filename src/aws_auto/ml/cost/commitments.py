@@ -45,6 +45,8 @@ _PATHS = 200
 #: Days ahead that scenarios are made of; of a longer term a sample.
 _MOST_DAYS = 120
 _TRANCHES = (1, 2, 4)
+#: Usage that is this share lower than before stops the ladder.
+FELL = 0.15
 _WEEK = 7 * 24
 
 
@@ -164,6 +166,25 @@ def best_level(hours: Array, discount: float) -> float:
 def cost(hours: Array, levels: Array | float, discount: float) -> Array:
     """Cost of each hour under a commitment: its fee, and on demand what is above it."""
     return np.asarray(levels * (1.0 - discount) + np.maximum(hours - levels, 0.0))
+
+
+def bought(level: float, tranches: int, past: Array, ahead: Array) -> Array:
+    """What is held in each hour ahead by who follows the ladder: the next tranche is bought unless usage fell.
+
+    It fell when the last day cost `FELL` less than its weekday did a week before, or the last week than the week before
+    the decision.
+    """
+    held, share = np.zeros(len(ahead)), level / tranches
+    everything = np.concatenate([past, ahead])
+    for week in range(1, tranches):
+        now = len(past) + week * _WEEK
+        if now > len(everything):
+            break
+        day, same_day = everything[now - 24 : now].sum(), everything[now - 24 - _WEEK : now - _WEEK].sum()
+        if day < (1.0 - FELL) * same_day or everything[now - _WEEK : now].sum() < (1.0 - FELL) * past[-_WEEK:].sum():
+            break
+        held[week * _WEEK :] += share
+    return held + share
 
 
 def shifts(hourly: Array) -> tuple[Shift, ...]:

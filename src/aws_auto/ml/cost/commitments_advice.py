@@ -11,6 +11,7 @@ import polars as pl
 
 from aws_auto.ml.cost import usage_types
 from aws_auto.ml.cost.commitments import LEAST_DAYS, decide
+from aws_auto.ml.cost.commitments_used import last_moment
 from aws_auto.ml.cost.findings import Abstained, Money, Recommendation
 from aws_auto.ml.cost.rightsizing_advice import MACHINE
 from aws_auto.ml.cost.running import HOURS_A_MONTH, by_the_hour, classed
@@ -38,22 +39,27 @@ _TINY = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
-class _Hours:
+class Hours:
     """Cost an hour on demand by region and family, whole days; what is committed is taken out as it is decided."""
 
     first: datetime
     by_place: Mapping[tuple[str, str], Array]
 
+    @property
+    def days(self) -> int:
+        """How many."""
+        return len(next(iter(self.by_place.values()))) // 24
+
     def of(self, offer: Offer) -> Array:
         """What that offer would cover."""
-        length = len(next(iter(self.by_place.values())))
-        return sum((cost for place, cost in self.by_place.items() if _covers(offer, place)), np.zeros(length))
+        mine = (cost for place, cost in self.by_place.items() if _covers(offer, place))
+        return sum(mine, np.zeros(24 * self.days))
 
-    def without(self, offer: Offer, level: float) -> _Hours:
+    def without(self, offer: Offer, level: float) -> Hours:
         """What is left on demand when that level of the offer is bought; each part gives its share."""
         whole = self.of(offer)
         left = np.maximum(whole - level, 0.0) / np.maximum(whole, _TINY)
-        return _Hours(
+        return Hours(
             self.first,
             {place: cost * left if _covers(offer, place) else cost for place, cost in self.by_place.items()},
         )
@@ -75,25 +81,38 @@ def proposals(
         return [], []
     if not by_the_hour(bill):
         return [], [_abstain("a bill by the day does not show the hours", "an hourly Cost and Usage Report")]
-    rows = _on_demand(bill, earlier)
     items, abstained = [], []
-    for (currency,), part in rows.group_by("billing_currency", maintain_order=True):
-        hours = _whole_days(part, until)
-        if len(next(iter(hours.by_place.values()))) < LEAST_DAYS * 24:
-            days = len(next(iter(hours.by_place.values()))) // 24
-            reason = f"{days} days of on-demand hours are left; {LEAST_DAYS} are needed"
+    for currency, hours in on_demand_hours(bill, earlier, until=until):
+        if hours.days < LEAST_DAYS:
+            reason = f"{hours.days} days of on-demand hours are left; {LEAST_DAYS} are needed"
             abstained.append(_abstain(reason, "a month of an hourly Cost and Usage Report"))
             continue
-        said = _one_after_the_other(hours, offers, str(currency or "unknown"), until)
+        said = _one_after_the_other(hours, offers, currency, until)
         items += said
         if not said:
             abstained.append(_abstain(f"none of {len(offers)} offers saves anything in expectation", "other offers"))
     return items, abstained
 
 
-def _one_after_the_other(
-    hours: _Hours, offers: Sequence[Offer], currency: str, until: datetime
-) -> list[Recommendation]:
+def on_demand_hours(
+    bill: pl.DataFrame, earlier: Sequence[Recommendation] = (), *, until: datetime | None = None
+) -> list[tuple[str, Hours]]:
+    """Hours on demand in each currency, of machines that no commitment and no spot market pays for.
+
+    Args:
+        bill: the rows of an `aws_auto.ml.cost.bill.Bill`.
+        earlier: what is recommended before.
+        until: the end of the bill.
+    """
+    end = until or last_moment(bill)
+    rows = _on_demand(bill, earlier)
+    return [
+        (str(currency or "unknown"), _whole_days(part, end))
+        for (currency,), part in rows.group_by("billing_currency", maintain_order=True)
+    ]
+
+
+def _one_after_the_other(hours: Hours, offers: Sequence[Offer], currency: str, until: datetime) -> list[Recommendation]:
     """The best offer, and the best of the rest on what it leaves, as long as one saves something worth a decision."""
     said: list[Recommendation] = []
     left = list(offers)
@@ -142,10 +161,11 @@ def _on_demand(bill: pl.DataFrame, earlier: Sequence[Recommendation]) -> pl.Data
     )
     cost = (pl.col("billed_cost") - saved).clip(lower_bound=0.0)
     hour = pl.col("timestamp").dt.truncate("1h")
-    return by_machine.group_by("billing_currency", "region", "family", hour).agg(cost.sum().alias("cost"))
+    hours = by_machine.group_by("billing_currency", "region", "family", hour).agg(cost.sum().alias("cost"))
+    return hours.sort("billing_currency", "region", "family", "timestamp")
 
 
-def _whole_days(rows: pl.DataFrame, until: datetime) -> _Hours:
+def _whole_days(rows: pl.DataFrame, until: datetime) -> Hours:
     """Hours from the first midnight on, to the last whole day; an hour without usage costs nothing."""
     first: datetime = rows["timestamp"].min()  # type: ignore[assignment]
     start = first if first.hour == 0 else (first + timedelta(days=1)).replace(hour=0)
@@ -157,7 +177,7 @@ def _whole_days(rows: pl.DataFrame, until: datetime) -> _Hours:
         inside = (at >= 0) & (at < n)
         hourly[at[inside]] = part["cost"].to_numpy()[inside]
         found[str(region), str(name)] = hourly
-    return _Hours(start, found)
+    return Hours(start, found)
 
 
 def _abstain(reason: str, collect: str) -> Abstained:
@@ -178,7 +198,13 @@ def _said(one: Commitment, hourly: Array, first: date, currency: str, until: dat
         service="Amazon Elastic Compute Cloud",
         what=f"commit to {pays} under {one.offer} {parts}; the last 30 days alone would say"
         f" {one.look_back_level * (1.0 - one.discount):.3f}",
-        saving=Money(expected=one.saving * month, low=one.low * month, high=one.high * month, currency=currency),
+        # A rare fall costs more than nine of ten paths show: the mean may lie under their 10 % quantile.
+        saving=Money(
+            expected=one.saving * month,
+            low=min(one.low, one.saving) * month,
+            high=max(one.high, one.saving) * month,
+            currency=currency,
+        ),
         trouble=one.trouble,
         trouble_from=f"scenarios from {one.days} days with {one.falls_seen} falls seen and {one.falls_a_year:.1f} a"
         f" year reckoned with; the rate of {one.discount:.1%} is from {one.source}",

@@ -36,17 +36,18 @@ RISK = 0.05
 MEMORY_HEADROOM = 0.2
 HISTORY = timedelta(days=14)
 _HOURS = 14 * 24
-_SEEN = 0.9
+SEEN = 0.9
 #: Earlier decisions are a week apart, as far back as there is history, and no more than these.
 _DECISIONS, _STEP = 4, 7 * 24
 
 
 @dataclass(frozen=True)
 class Sizings:
-    """Smaller sizes, dearest saving first, and the machines that nothing is said of."""
+    """Smaller sizes, dearest saving first, the machines that nothing is said of, and how many decisions taught."""
 
     items: tuple[Sizing, ...]
     abstained: tuple[Abstained, ...]
+    learned_from: int = 0
 
 
 def sizings(
@@ -71,7 +72,7 @@ def sizings(
     column = next((name for name in CPU if name in metrics.columns), None)
     if column is None:
         return Sizings((), tuple(_no_cpu(name, metrics) for name in sorted(types)))
-    found = _Machines(metrics, column, types, region, book)
+    found = Machines(metrics, column, types, region, book)
     asked = found.machines()
     if not asked:
         return Sizings((), tuple(found.abstained))
@@ -87,11 +88,12 @@ def sizings(
     judged = [_judge(one, fleet, risk) for one in asked]
     items = [one for one in judged if isinstance(one, Sizing)]
     items.sort(key=lambda one: (-one.saving, one.resource_id))
-    return Sizings(tuple(items), (*found.abstained, *(one for one in judged if isinstance(one, Abstained))))
+    silent = (*found.abstained, *(one for one in judged if isinstance(one, Abstained)))
+    return Sizings(tuple(items), silent, learned_from=len(windows))
 
 
 @dataclass(frozen=True, eq=False)
-class _Machine:
+class Machine:
     """One machine with enough history: hourly CPU in shares of its capacity, newest last; nan is missing."""
 
     resource: str
@@ -103,10 +105,11 @@ class _Machine:
 
     @property
     def shares(self) -> list[float]:
+        """Capacity of each size, in shares of the present one."""
         return [(one.vcpu or 0) / (self.now.vcpu or 1) for one in self.ladder]
 
 
-class _Machines:
+class Machines:
     """Which machines can be judged; ``abstained`` says why the others cannot."""
 
     def __init__(
@@ -122,10 +125,11 @@ class _Machines:
         self.hours = {str(name): rows for (name,), rows in hours.group_by(RESOURCE, maintain_order=True)}
         self.abstained: list[Abstained] = []
 
-    def machines(self) -> list[_Machine]:
+    def machines(self) -> list[Machine]:
+        """Those that can be judged, by id."""
         return [one for name in sorted(self.types) if (one := self._one(name)) is not None]
 
-    def _one(self, name: str) -> _Machine | None:
+    def _one(self, name: str) -> Machine | None:
         kind = self.types[name]
         now = self.prices.get(kind)
         reason = _unpriced(now, kind, self.region) or _short(self.hours.get(name), self.column)
@@ -140,14 +144,14 @@ class _Machines:
             why = "its memory is not measured and must not be reduced, and" if no_memory else "with its memory"
             self._abstain(name, f"{why} no cheaper size is left in its family", ", ".join(MEMORY))
             return None
-        return _Machine(name, now, ladder, _grid(rows), memory, rows[TIMESTAMP].max())  # type: ignore[arg-type]
+        return Machine(name, now, ladder, _grid(rows), memory, rows[TIMESTAMP].max())  # type: ignore[arg-type]
 
     def _memory(self, rows: pl.DataFrame) -> float | None:
         """The highest share of memory in the fortnight; None where it is not measured for nine hours of ten."""
         if self.memory is None:
             return None
         last = rows.filter(pl.col(TIMESTAMP) > pl.col(TIMESTAMP).max() - HISTORY)["memory"].drop_nulls()
-        return float(last.max()) / 100.0 if len(last) >= _SEEN * _HOURS else None  # type: ignore[arg-type]
+        return float(last.max()) / 100.0 if len(last) >= SEEN * _HOURS else None  # type: ignore[arg-type]
 
     def _abstain(self, name: str, reason: str, collect: str) -> None:
         self.abstained.append(Abstained(what=f"{name} ({self.types[name]})", reason=reason, collect=collect))
@@ -177,9 +181,9 @@ def _short(rows: pl.DataFrame | None, column: str) -> str:
         return "no metric of it is known"
     known = rows.filter(pl.col("cpu").is_not_null())
     last = known.filter(pl.col(TIMESTAMP) > rows[TIMESTAMP].max() - HISTORY)  # type: ignore[operator]
-    if len(last) >= _SEEN * _HOURS:
+    if len(last) >= SEEN * _HOURS:
         return ""
-    return f"{column} is known for {len(last)} of the last {_HOURS} hours; {_SEEN:.0%} of 14 days are needed"
+    return f"{column} is known for {len(last)} of the last {_HOURS} hours; {SEEN:.0%} of 14 days are needed"
 
 
 def _ladder(now: Price, memory: float | None, known: Iterable[Price]) -> tuple[Price, ...]:
@@ -214,14 +218,14 @@ def _grid(rows: pl.DataFrame) -> Array:
     return whole["cpu"].cast(pl.Float64).fill_null(np.nan).to_numpy() / 100.0
 
 
-def _past(machines: Sequence[_Machine]) -> tuple[Windows, list[list[float]]]:
+def _past(machines: Sequence[Machine]) -> tuple[Windows, list[list[float]]]:
     """Decisions of which the fortnight that followed is over."""
     names, past, future, ladders = [], [], [], []
     for one in machines:
         for k in range(_DECISIONS):
             end = len(one.cpu) - k * _STEP
             before, after = one.cpu[max(end - 2 * _HOURS, 0) : end - _HOURS], one.cpu[max(end - _HOURS, 0) : end]
-            if end < 2 * _HOURS or min(np.isfinite(before).sum(), np.isfinite(after).sum()) < _SEEN * _HOURS:
+            if end < 2 * _HOURS or min(np.isfinite(before).sum(), np.isfinite(after).sum()) < SEEN * _HOURS:
                 continue
             names.append(one.resource)
             past.append(before)
@@ -230,7 +234,7 @@ def _past(machines: Sequence[_Machine]) -> tuple[Windows, list[list[float]]]:
     return Windows(tuple(names), tuple(past), tuple(future), 24), ladders
 
 
-def _judge(one: _Machine, fleet: Fleet, risk: float) -> Sizing | Abstained | None:
+def _judge(one: Machine, fleet: Fleet, risk: float) -> Sizing | Abstained | None:
     """The cheapest size at that risk; None where that is the present one."""
     troubles = fleet.trouble(one.cpu[-_HOURS:], one.shares)
     allowed = [
@@ -268,14 +272,14 @@ def _measured(fleet: Fleet) -> str:
     return f"a model of {n} past decisions of this fleet, checked on machines that it had not seen"
 
 
-def _memory(one: _Machine, to: Price) -> str:
+def _memory(one: Machine, to: Price) -> str:
     if one.memory is None:
         return f"its memory is not measured and is not reduced: {one.now.memory_gib:g} to {to.memory_gib:g} GiB"
     used = one.memory * (one.now.memory_gib or 0.0)
     return f"at most {used:.1f} GiB of memory were used in 14 days; {to.instance_type} has {to.memory_gib:g} GiB"
 
 
-def _daily(one: _Machine) -> Line:
+def _daily(one: Machine) -> Line:
     days = one.cpu[len(one.cpu) % 24 :].reshape(-1, 24)[-14:]
     kept = [(k, float(np.nanmax(day))) for k, day in enumerate(days) if np.isfinite(day).any()]
     first = one.until - timedelta(hours=24 * len(days) - 1)

@@ -63,7 +63,7 @@ def proposals(
     for region in sorted({one.region or "" for one in known}):
         here = {one.resource_id: one for one in known if (one.region or "") == region and not reasons[one.resource_id]}
         types = {name: one.instance_type or "" for name, one in here.items()}
-        rows = _present(metrics.data, since)
+        rows = present(metrics.data, since)
         found = sizings(rows, types, region=region or None, seed=_SEED, risk=terms.risk, book=terms.book)
         abstained += [_dated(one, since) for one in found.abstained]
         items += [_said(one, here[one.resource_id], base(here[one.resource_id]), terms) for one in found.items]
@@ -115,7 +115,7 @@ def against(thing: Running, rate: float | None, terms: Terms) -> str:
     return ""
 
 
-def _present(rows: pl.DataFrame, since: Mapping[str, datetime]) -> pl.DataFrame:
+def present(rows: pl.DataFrame, since: Mapping[str, datetime]) -> pl.DataFrame:
     """What was measured since each machine has its present type."""
     if not since:
         return rows
