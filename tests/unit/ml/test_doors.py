@@ -50,7 +50,7 @@ def reports(table):
     }
 
 
-@pytest.mark.parametrize("name", catalog.names())
+@pytest.mark.parametrize("name", ["anomaly-detector", "cost-optimizer", "demand-forecaster"])
 def test_a_door_trains_the_recipe_that_the_command_line_trains(name, table, reports):
     model = catalog.get(name).fit(MetricFrame.of(table), seed=4)
     assert as_json(reports[name][1]) == as_json(model.report)

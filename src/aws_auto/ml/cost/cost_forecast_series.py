@@ -2,9 +2,9 @@
 
 Costs are amortised where the bill says them of every line, else as billed. A charge for longer than a day (a month of a
 reservation or a hosted zone) is spread evenly over the days that it is for, taxes over the days billed so far. Credits,
-refunds, other adjustments and one-time payments are not forecast, since nobody can know them from a bill: they are listed
-with their sums. A first or last day that the bill holds a part of is left out, and days without a single line are
-unknown, not free.
+refunds, other adjustments and one-time payments are not forecast, since nobody can know them from a bill: they are
+listed with their sums. A first or last day that the bill holds a part of is left out, and days without a single line
+are unknown, not free.
 """
 
 from __future__ import annotations

@@ -39,6 +39,7 @@ def _all() -> dict[str, Recipe]:
     from aws_auto.ml.recipes.anomaly import AnomalyDetector
     from aws_auto.ml.recipes.cost import CostOptimizer
     from aws_auto.ml.recipes.demand import DemandForecaster
+    from aws_auto.ml.recipes.resource import ResourceOptimizer
 
-    recipes: tuple[Recipe, ...] = (AnomalyDetector(), CostOptimizer(), DemandForecaster())
+    recipes: tuple[Recipe, ...] = (AnomalyDetector(), CostOptimizer(), DemandForecaster(), ResourceOptimizer())
     return {r.name: r for r in recipes}

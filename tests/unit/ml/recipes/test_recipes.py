@@ -61,7 +61,7 @@ def trained(frame, told):
 
 
 def test_the_catalogue_knows_names_and_feature_words_and_suggests_the_nearest():
-    assert catalog.names() == NAMES
+    assert set(NAMES) < set(catalog.names())
     words = {"anomaly-detection", "cost-optimization", "predictive-scaling"}
     assert {catalog.get(w).name for w in words} == set(NAMES)
     with pytest.raises(ModelNotFound) as caught:
