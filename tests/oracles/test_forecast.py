@@ -1,4 +1,4 @@
-"""Slow, obvious twins of the weights and widths that follow what came."""
+"""Slow, obvious twins of the weights and widths that follow what came, and of the net."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from aws_auto.ml.forecast import adaptive
+from aws_auto.ml.forecast import adaptive, lstm_fit
 from aws_auto.ml.forecast.adaptive import Trust
+from aws_auto.ml.forecast.lstm import Inputs, Lstm
 
 LEVELS = (0.025, 0.1, 0.5, 0.9, 0.975)
 STEPS = 4
@@ -107,3 +108,18 @@ def test_an_answer_knows_the_hours_up_to_its_own_and_none_after():
                     changed[:, o, s] += 100
         said, _ = adaptive.played(Trust.fresh("ab", 3), members, changed, scale, steps=steps, levels=LEVELS)
         np.testing.assert_array_equal(said[:, : origin + 1], usual[:, : origin + 1])
+
+
+def test_the_lstm_in_numpy_says_what_the_one_in_torch_says():
+    torch = pytest.importorskip("torch", reason="the extra deep is not installed")
+    rng = np.random.default_rng(0)
+    inputs = Inputs(
+        rng.normal(size=(7, 24, 5)).astype(np.float32),
+        rng.normal(size=(7, 4, 11)).astype(np.float32),
+        rng.normal(size=(7, 4, 9)).astype(np.float32),
+    )
+    torch.manual_seed(0)
+    net = lstm_fit.net_for(torch, inputs)
+    ours = Lstm({name: value.numpy() for name, value in net.state_dict().items()})
+    with torch.no_grad():
+        np.testing.assert_allclose(ours.forward(inputs), net(inputs).numpy(), atol=1e-5)

@@ -96,6 +96,8 @@ class DemandPanel:
             features=np.stack(trees, axis=-1),
             truth=grid.pick(target),
             steps=tuple(range(1, HORIZON + 1)),
+            grid=grid,
+            origins=origins,
             rules={"last value": last, "same hour yesterday": yesterday, "same hour last week": last_week},
             points={
                 "yesterday, moved": moved,

@@ -47,6 +47,10 @@ class HourGrid:
         """Number of columns."""
         return int(self.values.shape[1])
 
+    def part(self, rows: slice) -> HourGrid:
+        """The same of some of the resources."""
+        return HourGrid(self.resources[rows], self.first, self.values[rows])
+
     def time(self, column: int) -> datetime:
         """Start of the hour of that column."""
         return datetime.fromtimestamp(0, UTC) + timedelta(hours=self.first + int(column))

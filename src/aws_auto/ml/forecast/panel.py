@@ -39,6 +39,8 @@ class Design:
         center: level that ``base`` and ``features`` are measured from, ``(R, O)``; None for zero.
         points: further forecasts that an ensemble may weigh, by name, ``(R, O, S)``.
         steps: hours from the origin to each target; empty where targets are no single hours.
+        grid: where it was taken, for members that read the series itself.
+        origins: the columns of ``grid``, ``(R, O)``.
     """
 
     resources: tuple[str, ...]
@@ -50,6 +52,8 @@ class Design:
     center: Floats | None = None
     points: Mapping[str, Floats] = field(default_factory=dict)
     steps: tuple[int, ...] = ()
+    grid: HourGrid | None = None
+    origins: Ints | None = None
 
     def rows(self, mask: NDArray[np.bool_]) -> tuple[Floats, Floats, Floats]:
         """Line columns, tree columns and scale of the cells where the mask ``(R, O, S)`` is true."""
@@ -71,6 +75,8 @@ class Design:
             rules=cut(self.rules),
             center=None if self.center is None else self.center[rows],
             points=cut(self.points),
+            grid=self.grid and self.grid.part(rows),
+            origins=None if self.origins is None else self.origins[rows],
         )
 
     def answerable(self) -> NDArray[np.bool_]:
@@ -133,8 +139,15 @@ class Learned(Forecaster, Protocol):
 class Family(Protocol):
     """Fits a learned forecaster."""
 
-    def fit(self, design: Design, *, floor: float | None, seed: int) -> Any:  # noqa: ANN401 - a Learned
-        """Learn from the cells of a design whose truth is known."""
+    def fit(
+        self,
+        design: Design,
+        *,
+        floor: float | None,
+        seed: int,
+        before: Any = None,  # noqa: ANN401 - a Learned of the same family
+    ) -> Any:  # noqa: ANN401 - a Learned
+        """Learn from the cells of a design whose truth is known; ``before`` was fitted on the older ones of them."""
         ...
 
 
@@ -155,7 +168,14 @@ class Boosted:
     levels: ClassVar[tuple[float, ...]] = LEVELS
 
     @classmethod
-    def fit(cls, design: Design, *, floor: float | None, seed: int) -> Boosted:
+    def fit(
+        cls,
+        design: Design,
+        *,
+        floor: float | None,
+        seed: int,
+        before: Boosted | None = None,  # noqa: ARG003 - trees are grown anew
+    ) -> Boosted:
         """Learn from the cells of a design whose truth is known; intervals are not stretched yet."""
         mask = design.answerable() & np.isfinite(design.truth)
         base, features, scale = design.rows(mask)

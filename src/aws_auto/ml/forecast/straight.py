@@ -12,7 +12,7 @@ from aws_auto.ml.forecast.group import DECIMALS, DENSE, WILD, Bands, places, tar
 from aws_auto.ml.forecast.lines import line_of_all, on_line, own_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 OWN, ALL = "own line", "line of all"
 #: Trees of the residual: fewer and larger than for cost, as eleven levels cost eleven times as much.
-GROWTH = Growth(rounds=70, depth=6, eta=0.12, bins=64, least=60, least_share=0.0, most_rows=40_000)
+GROWTH = Growth(rounds=70, depth=6, eta=0.12, bins=64, least=60, least_share=0.0, most_rows=20_000)
 
 
 @dataclass(frozen=True)
 class Straight:
-    """Three members: boosted quantiles on the own line, on the line of all, and the own line with its past errors.
+    """Boosted quantiles on the own line and on the line of all, and the own line with its past errors.
 
     Attributes:
         lines: coefficients of the robust line of each step, the constant last, ``(S, k + 1)``.
@@ -49,8 +49,8 @@ class Straight:
         return (*(f"boosted {name}" for name in self.boosters), OWN)
 
     @classmethod
-    def fit(cls, design: Design, *, seed: int) -> Straight:
-        """Learn from the cells of a design whose truth is known."""
+    def fit(cls, design: Design, *, seed: int, boosted: Sequence[str] = (OWN, ALL)) -> Straight:
+        """Learn from the cells of a design whose truth is known; ``boosted`` names the lines that carry trees."""
         target = targets(design)
         tame = target.clip(-WILD, WILD)
         chosen = _thinned(np.isfinite(target), seed)
@@ -62,6 +62,7 @@ class Straight:
                 line[chosen][:, None], _columns(design, line, chosen), tame[chosen], DENSE, seed=seed, growth=GROWTH
             )
             for name, line in straight.items()
+            if name in boosted
         }
         return cls(lines, own, boosters, Bands.fit(design.resources, [straight[OWN]], target))
 
@@ -92,7 +93,8 @@ class Straight:
     def of_parts(cls, body: Mapping[str, Any], parts: Mapping[str, bytes]) -> Straight:
         """The inverse of `parts`."""
         boosters = {
-            name: QuantileBooster.of_parts(body["boosters"][name], {PART: parts[_file_of(name)]}) for name in (OWN, ALL)
+            name: QuantileBooster.of_parts(said, {PART: parts[_file_of(name)]})
+            for name, said in body["boosters"].items()
         }
         lines, own = (np.asarray(body[name], float) for name in ("lines", "own"))
         return cls(lines, own, boosters, Bands.from_json(body["bands"]))
@@ -103,7 +105,7 @@ def _file_of(name: str) -> str:
 
 
 def _lines(design: Design, lines: Floats, own: Floats) -> dict[str, Floats]:
-    """What the lines say by name in units of the series; each carries a booster."""
+    """What the lines say by name in units of the series."""
     return {
         OWN: on_line(own, design.base),
         ALL: on_line(np.broadcast_to(lines, own.shape), design.base),

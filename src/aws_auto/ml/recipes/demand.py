@@ -10,7 +10,7 @@ import numpy as np
 
 from aws_auto.errors import SchemaError
 from aws_auto.ml.forecast.demand import HORIZON, DemandPanel
-from aws_auto.ml.forecast.ensemble import Blend
+from aws_auto.ml.forecast.ensemble import CHOICE, Blend
 from aws_auto.ml.forecast.further import FurtherPanel, fit_further
 from aws_auto.ml.forecast.grid import hourly
 from aws_auto.ml.recipes import charts, recipe
@@ -64,6 +64,7 @@ class DemandForecaster:
         metric, kind = chosen(frame)
         settings = {"kind": kind, "metric": metric}
         panel = panel_of(frame.data, settings)
+        blend = Blend.usual()
         trial = run_trial(
             panel,
             metric=metric,
@@ -73,7 +74,7 @@ class DemandForecaster:
             champion=champion,
             rows=frame.data,
             progress=progress,
-            family=Blend(),
+            family=blend,
         )
         decision, reason = recipe.decide(trial.backtests, champion_is_rule=trial.champion_is_rule)
         origin = recipe.lineage(frame, seed=seed, simulated=simulated)
@@ -91,8 +92,11 @@ class DemandForecaster:
             further_of=further_of,
         )
         how = "summed over the hour" if kind == "sum" else "averaged over the hour"
+        missing = [name for name in CHOICE if name not in blend.members]
         absent = len(frame.resources) - len(panel.grid.resources)
         notes = [f"demand is {metric}, {how}"]
+        if missing:
+            notes.append(f"the ensemble has no member {', '.join(missing)}: pip install 'aws-auto[deep]' adds it")
         if absent:
             notes.append(f"{absent} of {len(frame.resources)} resources have no {metric} and are not forecast")
         return TrainedModel(

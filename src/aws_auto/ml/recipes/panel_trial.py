@@ -105,7 +105,7 @@ def run_trial(  # noqa: PLR0913 - one call, every argument named
     first = _fitted(family, panel, parts.calibrate, floor=floor, seed=seed, what=what)
     _, first = first.played(panel.design(_held_back(first, panel, parts.calibrate, parts.test)))
     progress("fit on the past", 1, 4)
-    trial = _fitted(family, panel, parts.test, floor=floor, seed=seed, what=what).taught(first)
+    trial = _fitted(family, panel, parts.test, floor=floor, seed=seed, what=what, before=first).taught(first)
     origins = rolling_origins(parts.test - 1, parts.end - panel.reach - 1, every)
     test = panel.design(origins)
     past = panel.design(panels.recent_origins(panel, parts.test))
@@ -119,7 +119,7 @@ def run_trial(  # noqa: PLR0913 - one call, every argument named
     scored = _scored(answers, test, past, panel, origins, what)
     backtests = tuple(_contest(scored, *contest, what, seed) for contest in _CONTESTS)
     progress("fit on everything", 3, 4)
-    final = _fitted(family, panel, parts.end, floor=floor, seed=seed, what=what)
+    final = _fitted(family, panel, parts.end, floor=floor, seed=seed, what=what, before=trial)
     newest = panel.design(panels.recent_origins(panel, parts.end))
     best = backtests[0].baseline_name
     return Trial(
@@ -153,11 +153,20 @@ _CONTESTS = (
 )
 
 
-def _fitted(family: Family, panel: Panel, limit: int, *, floor: float | None, seed: int, what: str) -> Learned:
+def _fitted(
+    family: Family,
+    panel: Panel,
+    limit: int,
+    *,
+    floor: float | None,
+    seed: int,
+    what: str,
+    before: Learned | None = None,
+) -> Learned:
     design = panel.design(panels.sampled_origins(panel, limit, seed))
     if (design.answerable() & np.isfinite(design.truth)).sum() < 100:
         raise NotEnoughData("fewer than 100 hours can be learned from in the first half of the history", where=what)
-    fitted: Learned = family.fit(design, floor=floor, seed=seed)
+    fitted: Learned = family.fit(design, floor=floor, seed=seed, before=before)
     return fitted
 
 
