@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
+    from aws_auto.cli.alarming import Asked
     from aws_auto.pipeline.detect import Detection
     from aws_auto.pipeline.explain import Found
     from aws_auto.pipeline.ports import Workspace
@@ -28,18 +29,19 @@ MOST_EVIDENCE = 25
 BLOCKS = "▁▂▃▄▅▆▇█"
 
 
-def span(text: str) -> Window:
+def span(text: str, where: str = "--maintenance") -> Window:
     """``START/END`` in ISO 8601 as a window.
 
     Raises:
-        UsageError: it is none.
+        UsageError: it is none, or ends before it begins.
     """
     start, slash, end = text.partition("/")
     if not slash:
-        raise UsageError(
-            f"{text!r} is not START/END", where="--maintenance", hint="2026-01-31T22:00Z/2026-02-01T02:00Z"
-        )
-    return Window(moment(start, "--maintenance"), moment(end, "--maintenance"))
+        raise UsageError(f"{text!r} is not START/END", where=where, hint="2026-01-31T22:00Z/2026-02-01T02:00Z")
+    found = Window(moment(start, where), moment(end, where))
+    if found.end <= found.start:
+        raise UsageError(f"{text!r} ends before it begins", where=where, hint="write the earlier time first")
+    return found
 
 
 def day(text: str) -> datetime:
@@ -66,20 +68,24 @@ def moment(text: str, where: str) -> datetime:
     return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
 
 
-def run(ws: Workspace, window: Window, *, topology: Path | None, maintenance: list[Window]) -> Detection:
+def run(
+    ws: Workspace, window: Window, *, topology: Path | None, maintenance: list[Window], asked: Asked | None = None
+) -> Detection:
     """Judge the window and explain its alarms.
 
     Raises:
         SchemaError: the topology file cannot be used.
         ModelNotFound: there is no champion.
+        UsageError: a setting names a metric that the model does not watch.
     """
     from aws_auto.frame import read_table
     from aws_auto.ml.anomaly.root_cause.topology import Topology
     from aws_auto.pipeline.detect import detect
 
+    settings = asked.settings() if asked else {}
     graph = Topology.of(read_table(topology)) if topology else None
     with render.progress("detect") as tell:
-        return detect(ws, window, topology=graph, maintenance=maintenance, progress=tell)
+        return detect(ws, window, topology=graph, maintenance=maintenance, settings=settings, progress=tell)
 
 
 def show(ws: Workspace, found: Detection, *, html: Path | None, as_json: bool) -> None:
@@ -183,7 +189,7 @@ def alerts(found: Detection) -> list[Alert]:
     """One alert per alarm that is told."""
     from aws_auto.pipeline.web.incidents import first
 
-    severities = {"low": "info", "medium": "warning", "high": "critical"}
+    severities = {"notice": "info", "minor": "warning", "major": "critical", "critical": "critical"}
     return [
         Alert(
             key=i.anomaly_id,

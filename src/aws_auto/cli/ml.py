@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aws_auto.cli import backtesting, forecasting, ledger, options, pricing, render, sheets
+from aws_auto.cli import alarming, backtesting, forecasting, ledger, options, pricing, render, sheets
 from aws_auto.cli.options import DataSource, Switch, Verdict
 
 if TYPE_CHECKING:
@@ -114,6 +114,10 @@ def train_models(
         bool, typer.Option("--if-due", help="Train only what its schedule says is due; safe to call every minute.")
     ] = False,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of every random choice.")] = 0,
+    alarm_budget: alarming.Budget = None,
+    minimum_effect: alarming.Effect = None,
+    exclude: alarming.Exclude = None,
+    cool_down: alarming.CoolDown = None,
     report: Annotated[
         Path | None, typer.Option("--report", help="Where to write the HTML report; default: in the workspace.")
     ] = None,
@@ -124,6 +128,8 @@ def train_models(
     as_json: options.Json = False,
 ) -> None:
     """Collect, process, back-test, fit, and promote what beats the best simple rule.
+
+    What is said about alarms is stored in the model, and in its schedule.
 
     Example: aws-auto ml train-models --models cost-optimizer,anomaly-detector --data-source sample
     """
@@ -138,6 +144,7 @@ def train_models(
         window=window,
         seed=seed,
         region=region,
+        alarms=_asked(alarm_budget, minimum_effect, exclude, cool_down),
     )
     training.names(request)  # a name that does not exist is told before anything is pulled and paid for
     if training_schedule is not None and not dry_run:
@@ -349,6 +356,10 @@ def detect(
         list[str] | None,
         typer.Option("--maintenance", help="Span in which nothing is told: START/END in ISO 8601; may be repeated."),
     ] = None,
+    alarm_budget: alarming.Budget = None,
+    minimum_effect: alarming.Effect = None,
+    exclude: alarming.Exclude = None,
+    cool_down: alarming.CoolDown = None,
     alerts: Annotated[str | None, typer.Option("--alerts", help="Channels to tell, comma-separated: slack.")] = None,
     region: options.Region = None,
     report: Annotated[
@@ -361,6 +372,9 @@ def detect(
 ) -> None:
     """Find what is wrong in the newest window, and why.
 
+    It goes on from where its last run stood, so it may run every five minutes: with --window 1h a run costs the newest
+    points only.
+
     Example: aws-auto ml detect --data-source sample --window 4d
     """
     from aws_auto.cli import detecting, monitoring
@@ -368,10 +382,12 @@ def detect(
 
     monitoring.known(options.words(alerts), None)
     spans = [detecting.span(text) for text in maintenance or ()]
+    asked = _asked(alarm_budget, minimum_effect, exclude, cool_down)
+    asked.settings()  # what cannot be read is told before anything is pulled and paid for
     ws = _open(workspace, target)
     span = options.window(window, ws.clock.now())
     _collect(ws, data_source or [], path, span, region, dry_run=False)
-    found = detecting.run(ws, span, topology=topology, maintenance=spans)
+    found = detecting.run(ws, span, topology=topology, maintenance=spans, asked=asked)
     detecting.show(ws, found, html=report, as_json=as_json)
     monitoring.send(ws, detecting.alerts(found), options.words(alerts))
     if exit_code and found.told:
@@ -467,6 +483,12 @@ def truth(
     else:
         lost = f", {stored.unmatched} fit no captured answer" if stored.unmatched else ""
         render.talk(f"stored {stored.stored} observations{lost}; next: aws-auto ml monitor")
+
+
+def _asked(
+    budget: str | None, effect: list[str] | None, exclude: list[str] | None, cool_down: str | None
+) -> alarming.Asked:
+    return alarming.Asked(budget=budget, effect=tuple(effect or ()), exclude=tuple(exclude or ()), cool_down=cool_down)
 
 
 def _open(root: Path | None, target: str | None = None) -> Workspace:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aws_auto.cli import options, render
+from aws_auto.cli.alarming import Asked
 from aws_auto.cli.options import DataSource
 from aws_auto.errors import AwsAutoError, UsageError
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     Bar = Callable[[str], AbstractContextManager[Progress]]
 
 JOB = "train:"
+#: The model that settings of alarms are about.
+ALARMING = "anomaly-detector"
 #: A scheduled run that was killed or failed is due again after this long.
 RETRY = timedelta(hours=1)
 
@@ -40,6 +43,7 @@ class Request:
     window: str = "30d"
     seed: int = 0
     region: str | None = None
+    alarms: Asked = field(default_factory=Asked)
 
     def argv(self, model: str) -> tuple[str, ...]:
         """The command line that trains one of its models again, from whatever folder cron runs it in."""
@@ -48,6 +52,8 @@ class Request:
             words += ["--data-source", source.value]
         for path in self.path:
             words += ["--path", path if "://" in path else str(Path(path).expanduser().absolute())]
+        if model == ALARMING:
+            words += self.alarms.argv()
         return (*words, *(("--region", self.region) if self.region else ()))
 
     @classmethod
@@ -62,6 +68,7 @@ class Request:
             window=values["--window"],
             seed=int(values["--seed"]),
             region=values.get("--region"),
+            alarms=Asked.of(pairs),
         )
 
 
@@ -83,10 +90,14 @@ def names(request: Request) -> tuple[str, ...]:
 
     Raises:
         ModelNotFound: there is no such recipe.
+        UsageError: a setting of alarms cannot be read, or is about no model that is asked for.
     """
     from aws_auto.ml.recipes import catalog
 
-    return tuple(dict.fromkeys(catalog.get(m).name for m in request.models)) or tuple(catalog.names())
+    found = tuple(dict.fromkeys(catalog.get(m).name for m in request.models)) or tuple(catalog.names())
+    if request.alarms.settings() and ALARMING not in found:
+        raise UsageError(f"is about {ALARMING}", where=request.alarms.argv()[0], hint=f"add it to --models: {ALARMING}")
+    return found
 
 
 def schedule(ws: Workspace, request: Request, every: str) -> None:
@@ -163,10 +174,11 @@ def train(ws: Workspace, request: Request, span: Window, *, progress: Bar) -> Ou
     for report in processed.reports:
         for sentence in report.sentences():
             render.talk(f"{report.stage}: {sentence}")
+    metrics = [m.name for m in processed.frame.metrics]
     with progress("train") as tell:
         done = use_case.train(
             ws,
-            names(request),
+            [request.alarms.recipe(metrics) if name == ALARMING else name for name in names(request)],
             processed.frame,
             seed=request.seed,
             simulated=is_simulated(ws),

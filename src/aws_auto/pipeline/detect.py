@@ -8,7 +8,8 @@ again.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from aws_auto.ml.anomaly.root_cause.topology import Topology
+    from aws_auto.ml.anomaly.settings import AnomalySettings
+    from aws_auto.ml.recipes.anomaly import AnomalyPredictor
     from aws_auto.pipeline.ports import Workspace
 
 INCIDENTS = "incidents"
@@ -65,6 +68,7 @@ def detect(
     *,
     topology: Topology | None = None,
     maintenance: Sequence[Window] = (),
+    settings: Mapping[str, Any] | None = None,
     progress: Progress = silent,
 ) -> Detection:
     """Judge the window, explain each alarm, and store what was found.
@@ -74,11 +78,14 @@ def detect(
         window: what to judge. An alarm that was on when it started is told with its true start.
         topology: who calls whom; without one it is read from the resources and learned.
         maintenance: spans in which nothing is told.
+        settings: fields of `aws_auto.ml.anomaly.settings.AnomalySettings` to use instead of the model's own; excluded
+            spans come on top of its own.
         progress: told about every explanation.
 
     Raises:
         ModelNotFound: no champion of anomaly-detector.
         NotEnoughData: the lake holds nothing there.
+        UsageError: a setting is not usable.
     """
     from aws_auto.ml.anomaly.alarms import alarms
     from aws_auto.ml.recipes.anomaly import AnomalyDetector
@@ -92,9 +99,12 @@ def detect(
         )
     progress("judge", 0, 1)
     predictor = AnomalyDetector().load(ws.registry.files(champion))
-    answers, periods = judged(ws, predictor, str(champion.version), window)
+    if settings:
+        predictor = predictor.configured(_settings(predictor, settings))
+    answers, periods = judged(ws, predictor, _variant(champion.version, predictor), window)
     new = answers.filter((pl.col(TIMESTAMP) >= window.start) & (pl.col(TIMESTAMP) < window.end))
-    raised = sorted((a for a in alarms(answers, periods) if a["end"] >= window.start), key=lambda a: -a["score"])
+    told = alarms(answers, periods, cool_down=predictor.settings.cool_down)
+    raised = sorted((a for a in told if a["end"] >= window.start), key=lambda a: (-a["severity"], -a["score"]))
     said = verdicts(ws)
     story = Story.of(ws, predictor, raised, window.end, topology=topology, progress=progress)
     incidents = [
@@ -155,6 +165,28 @@ def feedback(
     window = Window(row[TIMESTAMP], row[TIMESTAMP] + timedelta(microseconds=1))
     ws.lake.write(Batch(dataset=FEEDBACK, rows=rows, window=window, keys=KEYS, final=False))
     ws.journal.append("feedback", anomaly_id=anomaly_id, verdict=str(verdict), note=note)
+
+
+def _settings(predictor: AnomalyPredictor, asked: Mapping[str, Any]) -> AnomalySettings:
+    """The model's own settings with what was asked for laid over them."""
+    watched = [f.name for f in predictor.schema if f.kind == "number"]
+    for metric in asked.get("minimum_effect", ()):
+        if metric not in watched:
+            raise UsageError(
+                f"the model watches no metric {metric!r}",
+                where="--minimum-effect",
+                hint=f"it watches {', '.join(sorted(watched))}",
+            )
+    own = predictor.settings
+    effects = {**own.minimum_effect, **asked.get("minimum_effect", {})}
+    spans = (*own.excluded, *asked.get("excluded", ()))
+    return replace(own, **{**asked, "minimum_effect": effects, "excluded": spans})
+
+
+def _variant(version: int, predictor: AnomalyPredictor) -> str:
+    """What a checkpoint belongs to: a version, and the excluded spans, which leave their mark in what it remembers."""
+    excluded = predictor.settings.to_json()["excluded"]
+    return f"{version}{json.dumps(sorted(excluded))}" if excluded else str(version)
 
 
 def _suppressed(alarm: Mapping[str, Any], said: pl.DataFrame, maintenance: Sequence[Window], now: datetime) -> str:

@@ -34,16 +34,19 @@ AROUND = timedelta(hours=12)
 
 
 class Severity(StrEnum):
-    """What to do about it: the score is r / (1 + r), where r is the deviation over the alarm threshold."""
+    """How rare such a thing is by the series' own past, and so what to do about it; see `ml.anomaly.detect.alarms`."""
 
-    LOW = "low"
-    MEDIUM = "medium"
-    HIGH = "high"
+    NOTICE = "notice"
+    MINOR = "minor"
+    MAJOR = "major"
+    CRITICAL = "critical"
 
     @classmethod
-    def of(cls, score: float) -> Severity:
-        """The level of a score."""
-        return cls.HIGH if score >= 0.8 else cls.MEDIUM if score >= 2 / 3 else cls.LOW
+    def of(cls, severity: float) -> Severity:
+        """The level of a severity between 0 and 1."""
+        from aws_auto.ml.anomaly.detect import level
+
+        return cls(level(severity))
 
     @property
     def meaning(self) -> str:
@@ -52,9 +55,11 @@ class Severity(StrEnum):
 
 
 _MEANING: Mapping[Severity, str] = {
-    Severity.LOW: "up to twice as far out as an alarm needs: look when there is time",
-    Severity.MEDIUM: "two to four times as far out: look today",
-    Severity.HIGH: "four times as far out or more: look now",
+    Severity.NOTICE: "chance alone makes such a thing about as often as the alarm budget allows;"
+    " look when you are there anyway",
+    Severity.MINOR: "ten times rarer by chance than that; look today",
+    Severity.MAJOR: "a hundred times rarer; look now",
+    Severity.CRITICAL: "a thousand times rarer or more; wake somebody",
 }
 
 
@@ -154,7 +159,7 @@ class Story:
             anomaly_id=name,
             incident=self.incidents[name],
             resource=alarm[RESOURCE],
-            severity=Severity.of(alarm["score"]),
+            severity=Severity.of(alarm["severity"]),
             cause=self.causes.get(name),
             picture=self.pictures.get(name, pl.DataFrame()),
             curves=self.curves.get(name, {}),

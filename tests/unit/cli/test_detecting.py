@@ -88,7 +88,7 @@ def alarm(number, *, explained=True, score=0.9, **changed):
         "start": NOW - timedelta(minutes=30),
         "end": NOW - timedelta(minutes=10),
         "score": score,
-        "severity": Severity.of(score),
+        "severity": Severity.CRITICAL,
         "value": 95.0,
         "expected": 30.0,
         "low": 20.0,
@@ -127,8 +127,8 @@ def test_the_table_names_the_cause_and_the_curves_stand_beside_the_ranked_causes
     assert "▁ █" in out, "what is unknown is blank"
     assert "aws x y" in out
     assert "far" not in out, "a cause of half a per cent is not worth a line"
-    assert f"severity high: {Severity.HIGH.meaning}" in err
-    assert "severity low" not in err
+    assert f"severity critical: {Severity.CRITICAL.meaning}" in err
+    assert "severity minor" not in err
 
 
 def test_alarms_of_one_incident_are_explained_once(capsys, tmp_path):
@@ -164,14 +164,14 @@ def test_json_holds_curves_scale_and_no_more_evidence_than_can_be_read(capsys, t
     }
     assert len(first["cause"]["evidence"]) == detecting.MOST_EVIDENCE
     assert second["cause"] is None
-    assert set(said["severity_scale"]) == {"low", "medium", "high"}
+    assert set(said["severity_scale"]) == {"notice", "minor", "major", "critical"}
 
 
 def test_the_report_has_one_section_per_incident_and_its_band_cannot_hide_the_curve():
-    other = alarm(4, incident="web-4@x", anomaly_id="web-4@x", score=0.7)
+    other = alarm(4, incident="web-4@x", anomaly_id="web-4@x", score=0.7, severity=Severity.MINOR)
     html = incident_report(detection(alarm(1), alarm(2), other, alarm(5, suppressed="called false")))
     assert html.count("<section>") == 4, "two incidents, what is not told, the scale"
-    for text in ("At the same time", "The alarm and its ranked causes", "called false", Severity.MEDIUM.meaning):
+    for text in ("At the same time", "The alarm and its ranked causes", "called false", Severity.MINOR.meaning):
         assert text in html
     assert "1000000000" not in html
 
@@ -186,9 +186,12 @@ def test_a_curve_of_one_value_is_flat_and_an_empty_one_is_nothing():
     assert len(detecting.spark([float(k) for k in range(1000)])) <= 32
 
 
-@pytest.mark.parametrize(("severity", "word"), [(0.5, "info"), (0.7, "warning"), (0.9, "critical")])
+@pytest.mark.parametrize(
+    ("severity", "word"),
+    [("notice", "info"), ("minor", "warning"), ("major", "critical"), ("critical", "critical")],
+)
 def test_an_alert_is_as_urgent_as_its_alarm(severity, word):
-    (alert,) = detecting.alerts(detection(alarm(1, score=severity)))
+    (alert,) = detecting.alerts(detection(alarm(1, severity=Severity(severity))))
     assert alert.severity == word
     assert "db-1 latency" in alert.text
 
@@ -197,7 +200,7 @@ def test_a_span_needs_a_slash_and_two_times():
     assert detecting.span("2026-01-31T22:00Z/2026-02-01") == Window(
         datetime(2026, 1, 31, 22, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC)
     )
-    for text in ("2026-01-31", "a/b"):
+    for text in ("2026-01-31", "a/b", "2026-02-01/2026-01-31", "2026-02-01/2026-02-01"):
         with pytest.raises(UsageError) as caught:
             detecting.span(text)
         assert caught.value.where == "--maintenance"

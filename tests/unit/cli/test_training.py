@@ -11,8 +11,10 @@ import polars as pl
 import pytest
 
 from aws_auto.cli import training
+from aws_auto.cli.alarming import Asked
 from aws_auto.cli.options import DataSource
 from aws_auto.cli.training import Request
+from aws_auto.errors import UsageError
 from aws_auto.pipeline.ports import Batch, Window
 from aws_auto.pipeline.workspace import open_workspace
 from aws_auto.protocols import silent
@@ -24,11 +26,22 @@ ASKED = Request(
     window="14d",
     seed=3,
     region="eu-west-1",
+    alarms=Asked(budget="1 per month", effect=("latency=50",), cool_down="1h"),
 )
 
 
 def test_a_stored_request_is_read_back_as_it_was_asked():
     assert Request.of(ASKED.argv("anomaly-detector")) == ASKED
+
+
+def test_what_is_said_about_alarms_is_scheduled_with_their_model_only():
+    assert "--alarm-budget" not in ASKED.argv("demand-forecaster")
+
+
+def test_what_is_said_about_alarms_needs_their_model():
+    with pytest.raises(UsageError, match="is about anomaly-detector") as caught:
+        training.names(replace(ASKED, models=("demand-forecaster",)))
+    assert caught.value.where == "--alarm-budget"
 
 
 def test_a_stored_path_does_not_depend_on_the_folder_that_cron_starts_in(tmp_path, monkeypatch):

@@ -19,6 +19,7 @@ from aws_auto.pipeline.workspace import open_workspace
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 DAYS = 21
 BREAK = NOW - timedelta(hours=6)
+AT_MOST = timedelta(hours=2)
 
 
 class FixedClock:
@@ -67,6 +68,11 @@ def the_alarm(found):
     return max((i for i in found.incidents if i.resource == "web-1"), key=lambda i: i.score)
 
 
+def the_alarms(found):
+    """Those of the resource that went wrong, while it did."""
+    return [i for i in found.incidents if i.resource == "web-1" and i.end >= BREAK and i.start <= BREAK + AT_MOST]
+
+
 def test_without_a_champion_the_next_step_is_said(tmp_path):
     empty = open_workspace(tmp_path / "w", target="local", environ={}, clock=FixedClock())
     with pytest.raises(ModelNotFound, match="no champion") as caught:
@@ -77,7 +83,7 @@ def test_without_a_champion_the_next_step_is_said(tmp_path):
 def test_what_went_wrong_is_found_where_and_when_it_did(found):
     alarm = the_alarm(found)
     assert abs(alarm.start - BREAK) <= timedelta(minutes=10)
-    assert alarm.severity is Severity.HIGH
+    assert alarm.severity in (Severity.MAJOR, Severity.CRITICAL)
     assert not alarm.low <= alarm.value <= alarm.high
 
 
@@ -138,9 +144,26 @@ def test_an_unknown_alarm_is_named(ws):
         feedback(ws, "nothing", Verdict.TRUE)
 
 
-@pytest.mark.parametrize(("score", "level"), [(0.5, "low"), (0.7, "medium"), (0.81, "high")])
-def test_severity_is_the_deviation_over_the_threshold(score, level):
-    assert Severity.of(score) == level
+@pytest.mark.parametrize(
+    ("severity", "level"), [(0.0, "notice"), (0.25, "minor"), (0.6, "major"), (0.75, "critical"), (1.0, "critical")]
+)
+def test_severity_is_how_rare_such_a_thing_is(severity, level):
+    assert Severity.of(severity) == level
+
+
+def test_settings_of_a_run_are_laid_over_those_of_the_model(ws):
+    span = Window(NOW - timedelta(days=1), NOW)
+    assert not the_alarms(detect(ws, span, settings={"minimum_effect": {"cpu_utilization": 1e6, "request_count": 1e9}}))
+    spared = detect(ws, span, settings={"excluded": ((BREAK - timedelta(hours=1), BREAK + timedelta(hours=3)),)})
+    assert not the_alarms(spared)
+    assert spared.unknown["this span is excluded"] > 0
+    assert the_alarms(detect(ws, span))
+
+
+def test_a_setting_of_a_metric_that_the_model_does_not_watch_is_refused(ws):
+    with pytest.raises(UsageError, match="watches no metric 'latncy'") as caught:
+        detect(ws, Window(NOW - timedelta(days=1), NOW), settings={"minimum_effect": {"latncy": 5.0}})
+    assert "cpu_utilization" in caught.value.hint
 
 
 @pytest.fixture

@@ -26,6 +26,7 @@ def alarm(number, start, end, score=0.9, resource=None):
         "start": start,
         "end": end,
         "score": score,
+        "severity": 0.6,
         "value": 95.0,
         "expected": 30.0,
         "low": 20.0,
@@ -49,7 +50,7 @@ def test_no_alarm_is_no_incident():
 
 @pytest.mark.parametrize("level", Severity)
 def test_every_level_says_what_it_asks_for(level):
-    assert "look" in level.meaning
+    assert level.meaning.endswith(("look when you are there anyway", "look today", "look now", "wake somebody"))
 
 
 class Bare:
@@ -105,6 +106,7 @@ def test_fifty_alarms_at_once_are_one_incident_and_stay_quick(ws):
     last = story.found(raised[-1], suppressed="")
     assert last.cause is None
     assert last.incident == "a0"
+    assert last.severity is Severity.MAJOR
     first = story.found(raised[0], suppressed="")
     assert first.picture["expected"].null_count() == 0
     assert first.curves
