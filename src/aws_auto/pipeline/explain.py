@@ -49,6 +49,11 @@ class Severity(StrEnum):
         return cls(level(severity))
 
     @property
+    def rank(self) -> int:
+        """0 for the mildest."""
+        return list(Severity).index(self)
+
+    @property
     def meaning(self) -> str:
         """What it asks of a person, as a clause."""
         return _MEANING[self]

@@ -60,9 +60,9 @@ def incident_report(found: Detection) -> str:
 def by_incident(told: Sequence[Found]) -> list[list[Found]]:
     """Alarms of the same time together, the most severe incident first, in each an explained alarm first."""
     groups: dict[str, list[Found]] = {}
-    for alarm in sorted(told, key=lambda i: (i.cause is None, -i.score)):
+    for alarm in sorted(told, key=lambda i: (i.cause is None, -i.severity.rank, -i.score)):
         groups.setdefault(alarm.incident, []).append(alarm)
-    return sorted(groups.values(), key=lambda alarms: -max(i.score for i in alarms))
+    return sorted(groups.values(), key=lambda alarms: max((i.severity.rank, i.score) for i in alarms), reverse=True)
 
 
 def _headline(alarms: Sequence[Found]) -> str:

@@ -25,8 +25,8 @@ ANY = "*"
 class Step:
     """A step by resource type; a type that is not named has ``*``, and without ``*`` the step is left out.
 
-    Commands may use ``{id}``, ``{region}``, ``{zone}``, ``{service}``, ``{start}``, ``{before}`` (two hours earlier)
-    and ``{end}``.
+    Commands may use ``{id}`` (what the bill calls it), ``{name}`` (what its service calls it), ``{cluster}``,
+    ``{region}``, ``{zone}``, ``{service}``, ``{start}``, ``{before}`` (two hours earlier) and ``{end}``.
     """
 
     title: str
@@ -41,7 +41,7 @@ _EVENTS = Step(
     "See who changed it shortly before",
     {
         ANY: "aws cloudtrail lookup-events --region {region} --start-time {before} --end-time {end}"
-        " --lookup-attributes AttributeKey=ResourceName,AttributeValue={id}"
+        " --lookup-attributes AttributeKey=ResourceName,AttributeValue={name}"
     },
     _NO_RISK,
     changes=False,
@@ -49,15 +49,27 @@ _EVENTS = Step(
 _LOOK = Step(
     "Look at its present state",
     {
-        "ec2": "aws ec2 describe-instance-status --region {region} --include-all-instances --instance-ids {id}",
-        "asg": "aws autoscaling describe-scaling-activities --region {region} --auto-scaling-group-name {id}"
+        "ec2": "aws ec2 describe-instance-status --region {region} --include-all-instances --instance-ids {name}",
+        "asg": "aws autoscaling describe-scaling-activities --region {region} --auto-scaling-group-name {name}"
         " --max-items 20",
         "rds": "aws rds describe-events --region {region} --source-type db-instance --duration 360"
-        " --source-identifier {id}",
-        "ecs": "aws ecs describe-services --region {region} --cluster <cluster> --services {id}",
-        "lambda": "aws lambda get-function-configuration --region {region} --function-name {id}",
-        "elb": "aws elbv2 describe-target-health --region {region} --target-group-arn <target group of {id}>",
-        ANY: "console: CloudWatch > Metrics > search for {id}, {start} to {end}",
+        " --source-identifier {name}",
+        "ecs": "aws ecs describe-services --region {region} --cluster {cluster} --services {name}",
+        "lambda": "aws lambda get-function-configuration --region {region} --function-name {name}",
+        "elb": "aws elbv2 describe-target-health --region {region} --target-group-arn <target group of {name}>",
+        ANY: "console: CloudWatch > Metrics > search for {name}, {start} to {end}",
+    },
+    _NO_RISK,
+    changes=False,
+)
+_VERSIONS = Step(
+    "See its latest releases",
+    {
+        "ecs": "aws ecs describe-services --region {region} --cluster {cluster} --services {name}"
+        " --query services[].deployments",
+        "lambda": "aws lambda list-versions-by-function --region {region} --function-name {name}",
+        "asg": "aws autoscaling describe-instance-refreshes --region {region} --auto-scaling-group-name {name}",
+        ANY: "console: CodeDeploy > Deployments > {service}",
     },
     _NO_RISK,
     changes=False,
@@ -65,40 +77,40 @@ _LOOK = Step(
 _RESTART = Step(
     "Restart it",
     {
-        "ec2": "aws ec2 reboot-instances --region {region} --instance-ids {id}",
-        "asg": "aws autoscaling start-instance-refresh --region {region} --auto-scaling-group-name {id}"
+        "ec2": "aws ec2 reboot-instances --region {region} --instance-ids {name}",
+        "asg": "aws autoscaling start-instance-refresh --region {region} --auto-scaling-group-name {name}"
         " --preferences MinHealthyPercentage=90",
-        "ecs": "aws ecs update-service --region {region} --cluster <cluster> --service {id} --force-new-deployment",
-        "rds": "aws rds reboot-db-instance --region {region} --db-instance-identifier {id}",
-        "lambda": "aws lambda update-function-configuration --region {region} --function-name {id}"
-        " --description 'restarted'",
+        "ecs": "aws ecs update-service --region {region} --cluster {cluster} --service {name} --force-new-deployment",
+        "rds": "aws rds reboot-db-instance --region {region} --db-instance-identifier {name}",
+        "lambda": "aws lambda update-function-configuration --region {region} --function-name {name}"
+        " --description restarted",
     },
     "requests in flight are lost, and a heap dump for the search of the fault is no longer possible: take it first",
 )
 _SCALE_OUT = Step(
     "Add capacity",
     {
-        "asg": "aws autoscaling set-desired-capacity --region {region} --auto-scaling-group-name {id}"
+        "asg": "aws autoscaling set-desired-capacity --region {region} --auto-scaling-group-name {name}"
         " --desired-capacity <present size plus a half>",
-        "ecs": "aws ecs update-service --region {region} --cluster <cluster> --service {id}"
+        "ecs": "aws ecs update-service --region {region} --cluster {cluster} --service {name}"
         " --desired-count <present count plus a half>",
-        "rds": "aws rds create-db-instance-read-replica --region {region} --source-db-instance-identifier {id}"
+        "rds": "aws rds create-db-instance-read-replica --region {region} --source-db-instance-identifier {name}"
         " --db-instance-identifier <name of the replica>",
-        "lambda": "aws lambda put-function-concurrency --region {region} --function-name {id}"
+        "lambda": "aws lambda put-function-concurrency --region {region} --function-name {name}"
         " --reserved-concurrent-executions <more than now>",
-        "ec2": "console: EC2 > {id} > stop, change the instance type, start",
-        "elb": "console: EC2 > Target groups of {id}: add targets, or scale the group behind it",
+        "ec2": "console: EC2 > {name} > stop, change the instance type, start",
+        "elb": "console: EC2 > Target groups of {name}: add targets, or scale the group behind it",
     },
     "costs more as long as it runs, and moves the load on to what lies behind it; scale in again afterwards",
 )
 _ROLL_BACK = Step(
     "Go back to the version before",
     {
-        "ecs": "aws ecs update-service --region {region} --cluster <cluster> --service {id}"
+        "ecs": "aws ecs update-service --region {region} --cluster {cluster} --service {name}"
         " --task-definition <family:previous revision>",
-        "lambda": "aws lambda update-alias --region {region} --function-name {id} --name <alias>"
+        "lambda": "aws lambda update-alias --region {region} --function-name {name} --name <alias>"
         " --function-version <previous version>",
-        "asg": "aws autoscaling rollback-instance-refresh --region {region} --auto-scaling-group-name {id}",
+        "asg": "aws autoscaling rollback-instance-refresh --region {region} --auto-scaling-group-name {name}",
         ANY: "console: CodeDeploy > Deployments > last successful deployment of {service} > Redeploy",
     },
     "changes of the data schema that came with the release may not be readable by the old version",
@@ -108,31 +120,40 @@ _LIMIT = Step(
     {
         "elb": "aws wafv2 create-web-acl --region {region} --scope REGIONAL --name limit --cli-input-json"
         " file://<rate rule>.json",
-        "lambda": "aws lambda put-function-concurrency --region {region} --function-name {id}"
+        "lambda": "aws lambda put-function-concurrency --region {region} --function-name {name}"
         " --reserved-concurrent-executions <less than now>",
+        ANY: "console: API Gateway > Usage plans, or the retry settings of those who call {name}",
     },
     "a limit that is too low refuses honest users; count only (Action Count) before you block",
 )
 _QUOTA = Step(
-    "Compare with the quota, and ask for more",
-    {ANY: "aws service-quotas list-service-quotas --region {region} --service-code <code of {service}>"},
+    "Compare with the limit that it ran into",
+    {
+        "lambda": "aws lambda get-function-concurrency --region {region} --function-name {name}",
+        ANY: "aws service-quotas list-service-quotas --region {region} --service-code <code of {service}>",
+    },
     _NO_RISK,
     changes=False,
+)
+_BACK_OFF = Step(
+    "Make the callers wait longer between their attempts",
+    {ANY: "console: the retry settings of those who call {name}: backoff with jitter, fewer attempts"},
+    "callers that give up early fail their own callers",
 )
 
 STEPS: Mapping[str, tuple[Step, ...]] = {
     "memory_leak": (_EVENTS, _RESTART, _ROLL_BACK),
     "cpu_saturation": (_EVENTS, _SCALE_OUT, _ROLL_BACK),
     "traffic_surge": (_LOOK, _SCALE_OUT, _LIMIT),
-    "deploy": (_EVENTS, _ROLL_BACK),
-    "throttling": (_QUOTA, _LIMIT, _SCALE_OUT),
+    "deploy": (_VERSIONS, _EVENTS, _ROLL_BACK),
+    "throttling": (_QUOTA, _SCALE_OUT, _BACK_OFF),
     "disk_full": (
         Step(
             "Find what fills the disk",
             {
-                "ec2": "aws ssm send-command --region {region} --instance-ids {id} --document-name AWS-RunShellScript"
+                "ec2": "aws ssm send-command --region {region} --instance-ids {name} --document-name AWS-RunShellScript"
                 " --parameters 'commands=[\"du -xh / | sort -h | tail -30\"]'",
-                ANY: "console: CloudWatch > Metrics > FreeStorageSpace of {id}",
+                ANY: "console: CloudWatch > Metrics > FreeStorageSpace of {name}",
             },
             "reads only, and takes I/O from a disk that is already busy",
             changes=False,
@@ -140,8 +161,8 @@ STEPS: Mapping[str, tuple[Step, ...]] = {
         Step(
             "Make the volume larger",
             {
-                "ec2": "aws ec2 modify-volume --region {region} --volume-id <volume of {id}> --size <GiB>",
-                "rds": "aws rds modify-db-instance --region {region} --db-instance-identifier {id}"
+                "ec2": "aws ec2 modify-volume --region {region} --volume-id <volume of {name}> --size <GiB>",
+                "rds": "aws rds modify-db-instance --region {region} --db-instance-identifier {name}"
                 " --allocated-storage <GiB> --apply-immediately",
             },
             "a volume cannot shrink again, costs more from now on, and cannot be modified again for hours",
@@ -152,11 +173,12 @@ STEPS: Mapping[str, tuple[Step, ...]] = {
         Step(
             "Move it to another host",
             {
-                "ec2": "aws ec2 stop-instances --region {region} --instance-ids {id} && aws ec2 wait instance-stopped"
-                " --region {region} --instance-ids {id} && aws ec2 start-instances"
-                " --region {region} --instance-ids {id}",
-                "ecs": "aws ecs update-service --region {region} --cluster <cluster> --service {id}"
+                "ec2": "aws ec2 stop-instances --region {region} --instance-ids {name} && aws ec2 wait instance-stopped"
+                " --region {region} --instance-ids {name} && aws ec2 start-instances"
+                " --region {region} --instance-ids {name}",
+                "ecs": "aws ecs update-service --region {region} --cluster {cluster} --service {name}"
                 " --force-new-deployment",
+                "rds": "aws rds reboot-db-instance --region {region} --db-instance-identifier {name} --force-failover",
             },
             "an outage of minutes; data on instance store volumes and a public address that is not elastic are lost",
         ),
@@ -183,9 +205,9 @@ STEPS: Mapping[str, tuple[Step, ...]] = {
         Step(
             "Stop the calls for now",
             {
-                "lambda": "aws lambda put-function-concurrency --region {region} --function-name {id}"
+                "lambda": "aws lambda put-function-concurrency --region {region} --function-name {name}"
                 " --reserved-concurrent-executions 0",
-                ANY: "console: VPC > Flow logs: find who sends through {id}, and stop that job",
+                ANY: "console: VPC > Flow logs: find who sends through {name}, and stop that job",
             },
             "the work that it does is not done meanwhile; events wait in their queue, and some expire",
         ),
@@ -199,11 +221,14 @@ def actions(matched: PatternMatch | None, suspect: str, frame: MetricFrame, aske
     """The steps of the pattern for that resource, looking before changing; for no pattern, where to look."""
     facts = _facts(frame, suspect)
     kind = facts.get("resource_type", "")
+    cluster, name = _called(suspect)
     words = {
         "id": shlex.quote(suspect),
-        "region": facts.get("region", "<region>"),
-        "zone": facts.get("availability_zone", "<zone>"),
-        "service": facts.get("service", "<service>"),
+        "name": shlex.quote(name),
+        "cluster": shlex.quote(cluster) if cluster else "<cluster>",
+        "region": _quoted(facts.get("region") or _part(suspect, 3), "<region>"),
+        "zone": _quoted(facts.get("availability_zone"), "<zone>"),
+        "service": _quoted(facts.get("service"), "<service>"),
         "start": f"{asked.start:%Y-%m-%dT%H:%M:%SZ}",
         "before": f"{asked.start - timedelta(hours=2):%Y-%m-%dT%H:%M:%SZ}",
         "end": f"{asked.end:%Y-%m-%dT%H:%M:%SZ}",
@@ -215,6 +240,30 @@ def actions(matched: PatternMatch | None, suspect: str, frame: MetricFrame, aske
         for step, command in chosen
         if command is not None
     )
+
+
+def _called(resource: str) -> tuple[str | None, str]:
+    """Cluster (of an ECS service) and name, as the service's own commands want them; an ARN is taken apart."""
+    if not resource.startswith("arn:"):
+        return None, resource
+    tail = resource.split(":", 5)[-1]
+    kind, _, rest = tail.partition("/") if "/" in tail else tail.partition(":")
+    parts = rest.split("/")
+    if kind == "service" and len(parts) == 2:
+        return parts[0], parts[1]
+    if kind == "loadbalancer":
+        return None, parts[1] if len(parts) > 2 else parts[0]
+    return None, parts[-1]
+
+
+def _part(resource: str, place: int) -> str | None:
+    """A part of an ARN."""
+    parts = resource.split(":")
+    return parts[place] or None if parts[0] == "arn" and len(parts) > place else None
+
+
+def _quoted(value: str | None, otherwise: str) -> str:
+    return shlex.quote(value) if value else otherwise
 
 
 def _facts(frame: MetricFrame, resource: str) -> dict[str, str]:
