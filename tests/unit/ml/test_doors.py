@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from aws_auto.errors import NotFitted, NotYet
+from aws_auto.errors import NotFitted
 from aws_auto.frame import MetricFrame
 from aws_auto.ml.anomaly_detection import AnomalyDetectionAI
 from aws_auto.ml.cost_optimization import CostOptimizationAI
@@ -121,8 +121,3 @@ def test_asking_before_training_says_what_to_call():
         with pytest.raises(NotFitted) as caught:
             ask()
         assert "train" in caught.value.hint
-
-
-def test_what_is_not_built_says_so():
-    with pytest.raises(NotYet, match="not built yet"):
-        PredictiveScalingAI().predict_scaling_requirements(None)

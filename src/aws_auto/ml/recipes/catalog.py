@@ -37,9 +37,18 @@ def get(name: str) -> Recipe:
 
 def _all() -> dict[str, Recipe]:
     from aws_auto.ml.recipes.anomaly import AnomalyDetector
+    from aws_auto.ml.recipes.capacity import CapacityPlanner
     from aws_auto.ml.recipes.cost import CostOptimizer
     from aws_auto.ml.recipes.demand import DemandForecaster
+    from aws_auto.ml.recipes.performance import PerformancePredictor
     from aws_auto.ml.recipes.resource import ResourceOptimizer
 
-    recipes: tuple[Recipe, ...] = (AnomalyDetector(), CostOptimizer(), DemandForecaster(), ResourceOptimizer())
+    recipes: tuple[Recipe, ...] = (
+        AnomalyDetector(),
+        CostOptimizer(),
+        DemandForecaster(),
+        ResourceOptimizer(),
+        CapacityPlanner(),
+        PerformancePredictor(),
+    )
     return {r.name: r for r in recipes}

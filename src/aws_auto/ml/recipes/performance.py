@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -108,9 +108,10 @@ class PerformanceAnswers:
             asked: what is to be served, with what, in which state.
             objectives: milliseconds by workload instead of those of training.
         """
+        objective = asked.objective
         if objectives is not None:
-            wanted = np.array([objectives.get(str(n), np.nan) for n in asked.resource])
-            asked = replace(asked, objective=np.where(np.isfinite(wanted), wanted, asked.objective))
+            own = np.array([objectives.get(str(n), np.nan) for n in asked.resource])
+            objective = np.where(np.isfinite(own), own, objective)
         by_mean = np.array([self.judged.get(str(n)) not in JUDGED[:2] for n in asked.resource])
         levels = {(k, level) for said in (PERCENTILES, MEANS) for k, level in said.values()}
         figures = {
@@ -122,8 +123,8 @@ class PerformanceAnswers:
         return pl.DataFrame(
             columns
             | {
-                "objective": pl.Series(asked.objective).fill_nan(None),
-                "breach_probability": pl.Series(self.model.risk(asked)).fill_nan(None),
+                "objective": pl.Series(objective).fill_nan(None),
+                "breach_probability": pl.Series(self.model.passes(asked, asked.about, objective)).fill_nan(None),
             }
         )
 
