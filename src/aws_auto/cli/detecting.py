@@ -4,24 +4,28 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aws_auto.cli import render
-from aws_auto.errors import UsageError
+from aws_auto.errors import SchemaError, UsageError
 from aws_auto.pipeline.ports import Alert, Window
+from aws_auto.pipeline.workspace import service_graph
 from aws_auto.results import as_json as to_json
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     import polars as pl
 
     from aws_auto.cli.alarming import Asked
+    from aws_auto.ml.anomaly.root_cause.topology import Topology
     from aws_auto.pipeline.detect import Detection
     from aws_auto.pipeline.explain import Found
     from aws_auto.pipeline.ports import Workspace
 
+#: The word of ``--topology`` that asks AWS.
+XRAY = "xray"
 #: Incidents whose causes are shown.
 MOST_SHOWN = 3
 #: Pieces of evidence of an alarm that are printed as JSON, the strongest; there is one for every metric.
@@ -69,23 +73,63 @@ def moment(text: str, where: str) -> datetime:
 
 
 def run(
-    ws: Workspace, window: Window, *, topology: Path | None, maintenance: list[Window], asked: Asked | None = None
+    ws: Workspace,
+    window: Window,
+    *,
+    topology: Path | None,
+    maintenance: list[Window],
+    asked: Asked | None = None,
+    region: str | None = None,
 ) -> Detection:
     """Judge the window and explain its alarms.
 
     Raises:
         SchemaError: the topology file cannot be used.
+        AwsCallError: X-Ray was asked and refused.
         ModelNotFound: there is no champion.
         UsageError: a setting names a metric that the model does not watch.
     """
-    from aws_auto.frame import read_table
-    from aws_auto.ml.anomaly.root_cause.topology import Topology
     from aws_auto.pipeline.detect import detect
 
     settings = asked.settings() if asked else {}
-    graph = Topology.of(read_table(topology)) if topology else None
+    graph = _graph(ws, topology, window, region) if topology else None
     with render.progress("detect") as tell:
         return detect(ws, window, topology=graph, maintenance=maintenance, settings=settings, progress=tell)
+
+
+def _graph(
+    ws: Workspace,
+    topology: Path,
+    window: Window,
+    region: str | None,
+    *,
+    ask: Callable[..., dict[str, Any]] = service_graph,
+) -> Topology:
+    """A table, the JSON of X-Ray's service graph, or what X-Ray says now.
+
+    Raises:
+        SchemaError: the file cannot be used.
+        AwsCallError: X-Ray refused.
+    """
+    import json
+
+    from aws_auto.frame import read_table
+    from aws_auto.ml.anomaly.root_cause.topology import Topology
+
+    if str(topology) == XRAY:
+        found = Topology.of_xray(ask(ws, window, region=region))
+        render.talk(f"topology: {len(found.edges)} calls seen by X-Ray")
+        return found
+    if topology.suffix != ".json":
+        return Topology.of(read_table(topology))
+    try:
+        return Topology.of_xray(json.loads(topology.read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        raise SchemaError(
+            f"cannot be read as JSON: {error}",
+            where=str(topology),
+            hint="give the output of aws xray get-service-graph",
+        ) from error
 
 
 def show(ws: Workspace, found: Detection, *, html: Path | None, as_json: bool) -> None:

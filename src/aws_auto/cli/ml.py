@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aws_auto.cli import alarming, backtesting, forecasting, ledger, options, pricing, render, sheets
+from aws_auto.cli import alarming, backtesting, forecasting, ledger, options, pricing, render, sheets, simulating
 from aws_auto.cli.options import DataSource, Switch, Verdict
 
 if TYPE_CHECKING:
@@ -350,7 +350,13 @@ def detect(
     data_source: options.Sources = None,
     path: options.DataPath = None,
     topology: Annotated[
-        Path | None, typer.Option("--topology", help="CSV or Parquet with caller, callee and, if known, weight.")
+        Path | None,
+        typer.Option(
+            "--topology",
+            help="Who calls whom: CSV or Parquet with caller, callee and, if known, weight (0 to 1); a .json file of"
+            " aws xray get-service-graph; or the word xray, which asks X-Ray about the last six hours. Names may be"
+            " ids or what only one resource is called. Without it: groups, services and tags, then lagged correlation.",
+        ),
     ] = None,
     maintenance: Annotated[
         list[str] | None,
@@ -387,7 +393,7 @@ def detect(
     ws = _open(workspace, target)
     span = options.window(window, ws.clock.now())
     _collect(ws, data_source or [], path, span, region, dry_run=False)
-    found = detecting.run(ws, span, topology=topology, maintenance=spans, asked=asked)
+    found = detecting.run(ws, span, topology=topology, maintenance=spans, asked=asked, region=region)
     detecting.show(ws, found, html=report, as_json=as_json)
     monitoring.send(ws, detecting.alerts(found), options.words(alerts))
     if exit_code and found.told:
@@ -539,3 +545,4 @@ def _collect(
 
 
 forecasting.register(app, _open, _collect)
+app.add_typer(simulating.group(_open, _collect))

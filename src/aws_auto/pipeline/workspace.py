@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from aws_auto.errors import UsageError
+from aws_auto.errors import CredentialsError, UsageError
 from aws_auto.pipeline.local.artifacts import Artifacts
 from aws_auto.pipeline.local.checkpoints import LocalCheckpoints
 from aws_auto.pipeline.local.clock import SystemClock
@@ -26,7 +26,7 @@ from aws_auto.pipeline.ports import Workspace
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from aws_auto.pipeline.ports import Clock, Source, Target
+    from aws_auto.pipeline.ports import Clock, Source, Target, Window
 
 HOME = "AWS_AUTO_HOME"
 TARGET = "AWS_AUTO_TARGET"
@@ -130,6 +130,27 @@ def open_source(
     # Only spreads waits between attempts: two processes must not wait in step, so nothing is seeded here.
     rng = np.random.default_rng()
     return open_aws(name, environ=environ, clock=ws.clock, rng=rng, region=region, log_groups=groups)
+
+
+def service_graph(
+    ws: Workspace, window: Window, *, region: str | None = None, environ: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """Who called whom at the end of that window, as X-Ray saw it.
+
+    Raises:
+        CredentialsError: there are no credentials.
+        AwsCallError: X-Ray refused or could not be reached.
+    """
+    import numpy as np
+
+    from aws_auto.pipeline.aws import xray
+    from aws_auto.pipeline.aws.calls import Caller
+    from aws_auto.pipeline.aws.session import Clients, resolve
+
+    environ = os.environ if environ is None else environ
+    if resolve(environ) is None:
+        raise CredentialsError("no AWS credentials were found", where="xray")
+    return xray.service_graph(Caller(Clients(environ, region=region), ws.clock, np.random.default_rng()), window)
 
 
 def _file_source(name: str, path: str, ws: Workspace, region: str | None, environ: Mapping[str, str]) -> Source:

@@ -5,22 +5,19 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import polars as pl
 import pytest
 
 from aws_auto.cli import detecting
-from aws_auto.errors import UsageError
+from aws_auto.errors import SchemaError, UsageError
 from aws_auto.frame import TIME_DTYPE
 from aws_auto.ml.anomaly.root_cause.results import Action, Evidence, Factor, Incident, PatternMatch, RootCause
 from aws_auto.pipeline.detect import Detection
 from aws_auto.pipeline.explain import Found, Severity
 from aws_auto.pipeline.ports import Window
 from aws_auto.pipeline.web.incidents import incident_report
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -204,3 +201,30 @@ def test_a_span_needs_a_slash_and_two_times():
         with pytest.raises(UsageError) as caught:
             detecting.span(text)
         assert caught.value.where == "--maintenance"
+
+
+GRAPH = {"Services": [{"ReferenceId": 0, "Name": "a", "Edges": [{"ReferenceId": 1}]}, {"ReferenceId": 1, "Name": "b"}]}
+
+
+@pytest.mark.parametrize(("name", "text"), [("g.json", json.dumps(GRAPH)), ("g.csv", "caller,callee\na,b\n")])
+def test_a_topology_is_a_table_or_x_rays_own_json(tmp_path, name, text):
+    (tmp_path / name).write_text(text)
+    graph = detecting._graph(Place(tmp_path), tmp_path / name, Window(NOW - HOUR, NOW), None)
+    assert [(e.caller, e.callee) for e in graph.edges] == [("a", "b")]
+
+
+def test_a_topology_that_is_no_json_is_named(tmp_path):
+    (tmp_path / "g.json").write_text("{")
+    with pytest.raises(SchemaError, match="cannot be read as JSON") as caught:
+        detecting._graph(Place(tmp_path), tmp_path / "g.json", Window(NOW - HOUR, NOW), None)
+    assert caught.value.where.endswith("g.json")
+
+
+def test_the_word_xray_asks_aws(tmp_path, capsys):
+    def answer(_ws, window, *, region):
+        assert (window.end, region) == (NOW, "eu-west-1")
+        return GRAPH
+
+    graph = detecting._graph(Place(tmp_path), Path("xray"), Window(NOW - HOUR, NOW), "eu-west-1", ask=answer)
+    assert len(graph.edges) == 1
+    assert "1 calls seen by X-Ray" in capsys.readouterr().err

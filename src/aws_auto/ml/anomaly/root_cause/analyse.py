@@ -49,8 +49,9 @@ def analyse(
     Args:
         frame: the metrics of all resources that may matter, the past included.
         incident: resource, metric (None for the resource as a whole), start and end; see `Incident`.
-        topology: who calls whom. Without one, relations between AWS resources are read from the static columns
-            (``service``, ``resource_type``, the scaling group's tag), and the rest is learned from lagged correlation.
+        topology: who calls whom, by id or by a name that only one resource has. Without one, relations between AWS
+            resources are read from the static columns (``service``, ``resource_type``, the scaling group's tag), and
+            the rest is learned from lagged correlation.
         reference: a normal period from another time. It lends relative noise to metrics whose own past is too short,
             never a level.
         history: how much past to judge against; seven days know the time of day.
@@ -163,7 +164,7 @@ def _noise(reference: MetricFrame | None, axis: Axis) -> dict[str, dict[str, Noi
 
 def _graph(frame: MetricFrame, asked: Incident, topology: Topology | None, found: list[Evidence]) -> Topology:
     if topology is not None:
-        return topology
+        return topology.resolved(frame)
     suggested = learned(asked.resource, found)
     related = relations(frame)
     return joined(related, suggested) if related is not None else suggested

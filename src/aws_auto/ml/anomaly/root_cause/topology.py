@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,7 +14,7 @@ from aws_auto.errors import DataError, SchemaError
 from aws_auto.frame import RESOURCE, to_polars
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from aws_auto.frame import MetricFrame
     from aws_auto.ml.anomaly.root_cause.results import Basis, Evidence
@@ -99,6 +100,23 @@ class Topology:
             ) from error
         return cls(tuple(Edge(*pair) for pair in dict.fromkeys(pairs) if pair[0] != pair[1]))
 
+    def resolved(self, frame: MetricFrame) -> Topology:
+        """The same with names turned into the ids of the frame: of a resource that alone is called so.
+
+        A person and a tracer say ``checkout`` where the bill says
+        ``arn:aws:ecs:us-east-1:111122223333:service/prod/checkout``.
+        """
+        ids = set(frame.resources)
+        called: dict[str, set[str]] = defaultdict(set)
+        for resource, name in _names(frame):
+            called[name].add(resource)
+
+        def known(name: str) -> str:
+            return name if name in ids or len(called[name]) != 1 else next(iter(called[name]))
+
+        edges = (Edge(known(e.caller), known(e.callee), e.weight) for e in self.edges)
+        return Topology(tuple(e for e in dict.fromkeys(edges) if e.caller != e.callee), self.basis)
+
     @cached_property
     def callees(self) -> Mapping[str, Mapping[str, float]]:
         """By caller, those it calls."""
@@ -121,6 +139,15 @@ class Topology:
         if (resource, down) not in self._near:
             self._near[resource, down] = _best_paths(resource, self.callees if down else self.callers)
         return self._near[resource, down]
+
+
+def _names(frame: MetricFrame) -> Iterator[tuple[str, str]]:
+    """What each resource is called: as it was discovered, else the end of its ARN."""
+    column = "resource_name" if "resource_name" in frame.statics else None
+    if column is not None:
+        last = frame.data.group_by(RESOURCE).agg(pl.col(column).drop_nulls().last().cast(pl.String))
+        yield from ((str(resource), name) for resource, name in last.iter_rows() if name)
+    yield from ((r, re.split("[:/]", r)[-1]) for r in frame.resources if r.startswith("arn:"))
 
 
 def _index(edges: Iterable[tuple[str, str, float]]) -> dict[str, dict[str, float]]:

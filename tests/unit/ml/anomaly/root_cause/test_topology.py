@@ -97,3 +97,31 @@ def test_an_x_ray_service_graph_is_a_topology_and_inferred_clients_are_no_nodes(
 def test_something_else_than_a_service_graph_is_refused(graph):
     with pytest.raises(SchemaError, match="not a service graph"):
         Topology.of_xray(graph)
+
+
+ARN = "arn:aws:ecs:eu-west-1:1:service/prod/checkout"
+
+
+def called(*rows):
+    table = pl.DataFrame(rows, schema=["resource_id", "resource_name"], orient="row")
+    return MetricFrame.of(table.with_columns(timestamp=pl.datetime(2026, 3, 2, time_zone="UTC"), latency=1.0))
+
+
+def test_a_name_stands_for_the_one_resource_that_is_called_so():
+    frame = called((ARN, "checkout"), ("arn:aws:rds:eu-west-1:1:db:orders", "orders"), ("i-1", "web"), ("i-2", "web"))
+    graph = Topology((Edge("front", "checkout"), Edge("checkout", "orders", 0.5), Edge("checkout", "web")))
+    assert graph.resolved(frame).edges == (
+        Edge("front", ARN),
+        Edge(ARN, "arn:aws:rds:eu-west-1:1:db:orders", 0.5),
+        Edge(ARN, "web"),
+    )
+
+
+def test_an_id_stays_what_it_is_even_when_another_resource_is_called_so():
+    frame = called(("web", "shop"), ("i-1", "web"))
+    assert Topology((Edge("web", "i-1"),)).resolved(frame).edges == (Edge("web", "i-1"),)
+
+
+def test_without_names_the_end_of_the_arn_is_the_name():
+    frame = MetricFrame.of({"resource_id": [ARN, "b"], "timestamp": ["2026-03-02T00:00:00Z"] * 2, "latency": [1.0, 1]})
+    assert Topology((Edge("checkout", "b"), Edge("checkout", ARN))).resolved(frame).edges == (Edge(ARN, "b"),)
