@@ -17,7 +17,7 @@ import polars as pl
 from aws_auto.frame import RESOURCE, TIMESTAMP
 from aws_auto.ml.cost.findings import Abstained, Sizing
 from aws_auto.ml.cost.price_book import SHIPPED
-from aws_auto.ml.cost.rightsizing_model import LEAST_MACHINES, Fleet, Windows, learn
+from aws_auto.ml.cost.rightsizing_model import LEAST_MACHINES, Fleet, Windows, earlier, learn
 from aws_auto.results import Line
 
 if TYPE_CHECKING:
@@ -37,8 +37,6 @@ MEMORY_HEADROOM = 0.2
 HISTORY = timedelta(days=14)
 _HOURS = 14 * 24
 SEEN = 0.9
-#: Earlier decisions are a week apart, as far back as there is history, and no more than these.
-_DECISIONS, _STEP = 4, 7 * 24
 
 
 @dataclass(frozen=True)
@@ -220,18 +218,10 @@ def _grid(rows: pl.DataFrame) -> Array:
 
 def _past(machines: Sequence[Machine]) -> tuple[Windows, list[list[float]]]:
     """Decisions of which the fortnight that followed is over."""
-    names, past, future, ladders = [], [], [], []
-    for one in machines:
-        for k in range(_DECISIONS):
-            end = len(one.cpu) - k * _STEP
-            before, after = one.cpu[max(end - 2 * _HOURS, 0) : end - _HOURS], one.cpu[max(end - _HOURS, 0) : end]
-            if end < 2 * _HOURS or min(np.isfinite(before).sum(), np.isfinite(after).sum()) < SEEN * _HOURS:
-                continue
-            names.append(one.resource)
-            past.append(before)
-            future.append(after)
-            ladders.append(one.shares)
-    return Windows(tuple(names), tuple(past), tuple(future), 24), ladders
+    by_name = {one.resource: one for one in machines}
+    series = {name: one.cpu for name, one in by_name.items()}
+    windows, names = earlier(series, history=_HOURS, horizon=_HOURS, per_day=24)
+    return windows, [by_name[name].shares for name in names]
 
 
 def _judge(one: Machine, fleet: Fleet, risk: float) -> Sizing | Abstained | None:

@@ -1,9 +1,12 @@
 """How likely a machine outgrows a size in the time ahead, learned from a fleet's own past.
 
-A random forest maps what is known of a machine to the whole distribution of its future peak: its target is the vector
-of "the peak is above c" for a grid of capacities c, so a leaf holds an empirical distribution, splits minimise the
-continuous ranked probability score, and the answer can only fall as capacity grows (compare Meinshausen 2006,
-Quantile Regression Forests). All demand is in shares of the present capacity, so that machines of all sizes are alike.
+A forest of extremely randomised trees (Geurts et al. 2006) maps what is known of a machine to the whole distribution of
+its future peak: its target is the vector of "the peak is above c" for a grid of capacities c, so a leaf holds an
+empirical distribution, splits minimise the continuous ranked probability score, and the answer can only fall as
+capacity grows (compare Meinshausen 2006, Quantile Regression Forests). It is taught by decisions all along the past of
+each machine. The futures of these overlap: they teach more than one would, and count as no more than the fortnights
+that they cover where a rate is measured. All demand is in shares of the present capacity, so that machines of all sizes
+are alike.
 
 Beside it stands the best rule "quantile of the past over one minus headroom", tuned on the same decisions. A fleet for
 which the forest does not beat the rule on machines that it has not seen gets the rule.
@@ -19,7 +22,7 @@ import numpy as np
 from aws_auto.errors import NotEnoughData
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -35,7 +38,11 @@ QUANTILES = (0.9, 0.95, 0.99, 0.995, 1.0)
 HEADROOMS = (0.0, 0.1, 0.2, 0.3, 0.4)
 #: Capacities of the target, in shares of the present one: quarter octaves hold every doubling and halving.
 _GRID = 2.0 ** np.arange(-5.0, 2.01, 0.25)
-_FOLDS, _TREES, _LEAF = 5, 200, 3
+_FOLDS, _TREES, _LEAF = 5, 200, 5
+#: Earlier decisions that a machine teaches by, spread over its past, at least a day apart.
+_DECISIONS = 8
+#: Of a past and of a future so much must be known.
+_SEEN = 0.9
 #: Demand above this share of capacity was held down by it.
 _STUCK = 0.97
 #: Where the forest is compared with the rule: at the risk whose violations are no more than the rule's.
@@ -52,12 +59,14 @@ class Windows:
         past: demand before the decision, in shares of the capacity of then, at equal steps; nan is missing.
         future: demand after it, in the same unit.
         per_day: steps in a day.
+        overlap: how many decisions come on each future that shares no hour with another of its machine.
     """
 
     machines: tuple[str, ...]
     past: tuple[Array, ...]
     future: tuple[Array, ...]
     per_day: int
+    overlap: float = 1.0
 
     def __len__(self) -> int:
         """How many decisions."""
@@ -109,6 +118,7 @@ class Fleet:
         rule: the rule that saved most at no more violations than the stated risk.
         ours: the forest on machines it had not seen; None where none was fitted.
         ruled: the rule on the decisions that it was tuned on.
+        independent: how many of these decisions do not overlap.
     """
 
     forest: Any
@@ -116,6 +126,7 @@ class Fleet:
     ours: Outcome | None
     ruled: Outcome
     per_day: int
+    independent: float
 
     def trouble(self, past: Array, capacities: Sequence[float]) -> Array:
         """Probability that the machine outgrows each capacity (shares of the present one).
@@ -125,7 +136,7 @@ class Fleet:
         """
         if self.forest is not None:
             return exceedance(self.forest, features(past, self.per_day)[None], [capacities])[0]
-        rate = (self.ruled.violating * self.ruled.n + 1) / (self.ruled.n + 2)
+        rate = (self.ruled.violating * self.independent + 1) / (self.independent + 2)
         return np.where(np.asarray(capacities) >= self.rule.need(past) - _TINY, rate, 1.0)
 
 
@@ -150,8 +161,9 @@ def learn(windows: Windows, ladders: Sequence[Sequence[float]], *, risk: float, 
         )
     needs = np.array([peak_need(future) for future in windows.future])
     rule, ruled = _best_rule(windows, needs, ladders, risk)
+    independent = len(windows) / windows.overlap
     if len(set(windows.machines)) < LEAST_MACHINES:
-        return Fleet(None, rule, None, ruled, windows.per_day)
+        return Fleet(None, rule, None, ruled, windows.per_day, independent)
     known = np.stack([features(past, windows.per_day) for past in windows.past])
     troubles = unseen(windows, ladders, seed=seed)
     ours = outcome(needs, ladders, _by_risk(troubles, risk))
@@ -159,7 +171,33 @@ def learn(windows: Windows, ladders: Sequence[Sequence[float]], *, risk: float, 
     alike = [one.saving for one in curve if one.violating <= ruled.violating]
     beaten = bool(alike) and max(alike) > ruled.saving
     forest = fit(known, needs, seed=seed) if beaten else None
-    return Fleet(forest, rule, ours, ruled, windows.per_day)
+    return Fleet(forest, rule, ours, ruled, windows.per_day, independent)
+
+
+def earlier(series: Mapping[str, Array], *, history: int, horizon: int, per_day: int) -> tuple[Windows, list[str]]:
+    """Decisions all along each machine's past whose futures are over, and of which machine each is.
+
+    Args:
+        series: demand by machine in shares of its capacity, at equal steps, newest last; nan is missing.
+        history: steps that are looked at before a decision; the first ones of a machine have half of them at least.
+        horizon: steps that are judged after it.
+        per_day: steps in a day.
+    """
+    names, past, future, independent = [], [], [], 0.0
+    for name, demand in series.items():
+        latest = len(demand) - horizon
+        if latest < history:
+            continue
+        days = (latest - history // 2) // per_day
+        back = np.unique(np.linspace(0, days, min(_DECISIONS, days + 1)).round().astype(int)) * per_day
+        found = [(demand[max(at - history, 0) : at], demand[at : at + horizon]) for at in latest - back]
+        known = [one for one in found if min(np.isfinite(part).mean() for part in one) >= _SEEN]
+        names += [name] * len(known)
+        past += [one[0] for one in known]
+        future += [one[1] for one in known]
+        independent += min(1.0 + back[-1] / horizon, len(known))
+    overlap = max(len(names) / independent, 1.0) if independent else 1.0
+    return Windows(tuple(names), tuple(past), tuple(future), per_day, overlap), names
 
 
 def peak_need(demand: Array) -> float:
@@ -199,9 +237,9 @@ def unseen(windows: Windows, ladders: Sequence[Sequence[float]], *, seed: int) -
 
 def fit(known: Array, needs: Array, *, seed: int) -> Any:  # noqa: ANN401 - a forest of sklearn, which has no types
     """A forest from features to "the peak is above c" for every c of the grid."""
-    from sklearn.ensemble import RandomForestRegressor
+    from sklearn.ensemble import ExtraTreesRegressor
 
-    forest = RandomForestRegressor(_TREES, min_samples_leaf=_LEAF, max_features=1 / 3, random_state=seed, n_jobs=1)
+    forest = ExtraTreesRegressor(_TREES, min_samples_leaf=_LEAF, max_features=1.0, random_state=seed, n_jobs=1)
     return forest.fit(known, (needs[:, None] > _GRID[None] + _TINY).astype(float))
 
 

@@ -11,6 +11,7 @@ from aws_auto.ml.cost.rightsizing_model import (
     RULES,
     Rule,
     Windows,
+    earlier,
     features,
     learn,
     outcome,
@@ -113,3 +114,33 @@ def test_features_know_a_flat_machine_and_a_gap():
     holed = features(np.r_[np.full(24, np.nan), np.full(312, 0.2)], 24)
     assert np.isfinite(flat).all()
     assert np.allclose(flat[:14], holed[:14])
+
+
+def test_earlier_decisions_lie_all_along_the_past_and_never_see_what_they_are_judged_by():
+    demand = np.arange(40 * 24, dtype=float)
+    windows, names = earlier({"a": demand}, history=14 * 24, horizon=14 * 24, per_day=24)
+    assert len(windows) == len(names) == 8
+    for past, future in zip(windows.past, windows.future, strict=True):
+        assert past[-1] + 1 == future[0]
+        assert 7 * 24 <= len(past) <= 14 * 24
+        assert len(future) == 14 * 24
+    assert windows.future[0][-1] == demand[-1]
+    starts = sorted(future[0] for future in windows.future)
+    assert starts[0] == 7 * 24
+    assert min(np.diff(starts)) >= 24
+
+
+def test_decisions_whose_futures_overlap_count_as_the_fortnights_that_they_cover():
+    demand = np.ones(28 * 24)
+    windows, _ = earlier({"a": demand, "b": demand}, history=14 * 24, horizon=14 * 24, per_day=24)
+    assert len(windows) == 16
+    assert len(windows) / windows.overlap == pytest.approx(2 * 1.5)
+    learned = learn(windows, [SIZES] * 16, risk=0.5, seed=0)
+    assert learned.independent == pytest.approx(3.0)
+    assert learned.trouble(windows.past[0], [10.0])[0] == pytest.approx(1 / 5)
+
+
+def test_a_machine_with_holes_or_without_two_fortnights_teaches_nothing():
+    holes = np.where(np.arange(28 * 24) % 2, 1.0, np.nan)
+    windows, names = earlier({"a": holes, "b": np.ones(27 * 24)}, history=14 * 24, horizon=14 * 24, per_day=24)
+    assert (len(windows), names, windows.overlap) == (0, [], 1.0)
