@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -178,6 +178,7 @@ class SizePredictor:
             "ours": None if fleet.ours is None else asdict(fleet.ours),
             "ruled": asdict(fleet.ruled),
             "per_day": fleet.per_day,
+            "independent": fleet.independent,
         }
         return files.bundle(NAME, body, {} if fleet.forest is None else {FILE: fleet.forest.to_bytes()})
 
@@ -196,6 +197,7 @@ class SizePredictor:
                 ours=None if body["ours"] is None else Outcome(**body["ours"]),
                 ruled=Outcome(**body["ruled"]),
                 per_day=body["per_day"],
+                independent=body["independent"],
             )
             return cls(schema=tuple(Field(**f) for f in body["schema"]), fleet=fleet, risk=body["risk"])
         except (KeyError, TypeError, ValueError) as error:
@@ -249,14 +251,13 @@ def _newest(every: Decisions) -> Decisions:
 
 def _learned(every: Decisions, seed: int) -> Fleet:
     fleet = learn(every.windows, every.ladders, risk=RISK, seed=seed)
-    forest = None if fleet.forest is None else Trees.of(fleet.forest)
-    return Fleet(forest, fleet.rule, fleet.ours, fleet.ruled, fleet.per_day)
+    return fleet if fleet.forest is None else replace(fleet, forest=Trees.of(fleet.forest))
 
 
 def _default(every: Decisions) -> Fleet:
     """The rule of the documented defaults, with how often it failed on this fleet."""
     ruled = outcome(resource_trial.peaks(every), every.ladders, resource_trial.by_rule(DEFAULT, every))
-    return Fleet(None, DEFAULT, None, ruled, DAY)
+    return Fleet(None, DEFAULT, None, ruled, DAY, len(every) / every.windows.overlap)
 
 
 def _is_default(fleet: Fleet) -> bool:
