@@ -62,7 +62,8 @@ def test_detected_anomalies_come_with_the_documented_keys(table, reports):
         request_count=pl.when(pl.col("index").is_between(300, 302)).then(900.0).otherwise("request_count")
     )
     found = door.detect_anomalies(spiked.drop("index"))
-    assert set(found) == {"detected_anomalies", "severity_scores", "root_cause_analysis", "recommended_actions"}
+    documented = {"detected_anomalies", "severity_scores", "root_cause_analysis", "recommended_actions"}
+    assert set(found) == {*documented, "models"}
     planted = [a for a in found["detected_anomalies"] if a["start"] <= START + timedelta(hours=300) <= a["end"]]
     assert [(a["resource_id"], a["metric"]) for a in planted] == [("a", "request_count")]
     assert found["severity_scores"][planted[0]["anomaly_id"]] > 0.5

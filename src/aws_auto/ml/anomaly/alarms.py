@@ -36,6 +36,18 @@ def alarms(
     return sorted(found, key=lambda a: (a["start"], a[RESOURCE]))
 
 
+def spans(scores: pl.DataFrame, periods: Mapping[str, float], threshold: float) -> list[dict[str, Any]]:
+    """Episodes of scores over a threshold: ``resource_id, start, end, score`` (the highest), oldest first."""
+    found = []
+    for part in scores.filter(pl.col("score") >= threshold).partition_by(RESOURCE, maintain_order=True):
+        name, seconds = part[RESOURCE][0], part[TIMESTAMP].dt.epoch("s").to_numpy().astype(float)
+        for start, end in episodes(seconds, Rhythm(periods.get(name, 300.0))):
+            inside = part.filter(pl.Series((seconds >= start) & (seconds <= end)))
+            ends = {"start": inside[TIMESTAMP][0], "end": inside[TIMESTAMP][-1]}
+            found.append({RESOURCE: name, **ends, "score": float(inside["score"].to_numpy().max())})
+    return sorted(found, key=lambda a: (a["start"], a[RESOURCE]))
+
+
 def _episodes(part: pl.DataFrame, rhythm: Rhythm) -> list[dict[str, Any]]:
     name, seconds, out = part[RESOURCE][0], part[TIMESTAMP].dt.epoch("s").to_numpy().astype(float), []
     for start, end in episodes(seconds, rhythm):

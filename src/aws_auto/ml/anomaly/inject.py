@@ -65,3 +65,14 @@ def _altered(row: Floats, first: int, last: int, kind: str, change: float) -> Fl
     with np.errstate(invalid="ignore"):
         floor = 0.0 if np.nanmin(row) >= 0 else -np.inf
         return np.asarray(np.where(np.isfinite(part), np.maximum(part + change * shape, floor), np.nan))
+
+
+def usual_range(values: Floats) -> Floats:
+    """From the 5 % to the 95 % quantile of each row, 0 without points: the size of anomalies that `inject` is given."""
+    out = np.zeros(len(values))
+    for i, row in enumerate(values):
+        seen = row[np.isfinite(row)]
+        if len(seen):
+            low, high = np.quantile(seen, [0.05, 0.95])
+            out[i] = high - low
+    return out

@@ -287,7 +287,7 @@ class AnomalyDetector:
         progress("back-test on injected anomalies", len(RULES) + 1, len(RULES) + 3)
         rival = champion.detector if isinstance(champion, AnomalyPredictor) else None
         trial = anomaly_trial.run(fleet, contenders, rival, start=test, seed=seed, settings=self.settings)
-        decision, reason = _decide(trial.backtests, champion)
+        decision, reason = decide(trial.backtests, champion)
         progress("learn from everything", len(RULES) + 2, len(RULES) + 3)
         if decision is Decision.SIMPLE_RULE:
             kind = trial.backtests[0].baseline_name
@@ -394,7 +394,7 @@ def _label_note(said: Mapping[str, Labels], fleet: Mapping[str, ResourceGrid]) -
     return (f"{wrong} alarms called false and {right} called true were used",)
 
 
-def _decide(tests: tuple[BackTest, ...], champion: Predictor | None) -> tuple[Decision, str]:
+def decide(tests: tuple[BackTest, ...], champion: Predictor | None) -> tuple[Decision, str]:
     """As every recipe, but where few data leave it open the evidence of labelled series counts (``bench/anomaly.py``).
 
     The anomalies that were put in tell two detectors apart only on a large account, and the rule is the best of three

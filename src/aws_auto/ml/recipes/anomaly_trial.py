@@ -18,7 +18,7 @@ import numpy as np
 
 from aws_auto.ml.anomaly.ensemble import Ensemble
 from aws_auto.ml.anomaly.grid import DAY, ResourceGrid
-from aws_auto.ml.anomaly.inject import KINDS, inject
+from aws_auto.ml.anomaly.inject import KINDS, inject, usual_range
 from aws_auto.ml.evaluation.backtest import Contest, judge
 from aws_auto.ml.evaluation.metrics import Rhythm, episodes
 from aws_auto.ml.recipes import charts
@@ -205,7 +205,7 @@ def _injected(held: Mapping[str, ResourceGrid], start: int, seed: int) -> list[I
 
 
 def _altered_grid(grid: ResourceGrid, start: int, rng: np.random.Generator) -> Injected:
-    size = _usual_range(grid.cut(None, start).values)
+    size = usual_range(grid.cut(None, start).values)
     altered, events, kinds = inject(grid.cut(start, None), size, rng)
     values = grid.values.copy()
     values[:, values.shape[1] - altered.values.shape[1] :] = altered.values
@@ -251,17 +251,6 @@ def _highest(altered: Injected, ratio: Floats) -> list[float]:
 
 def _has_columns(grid: ResourceGrid, start: int) -> bool:
     return len(grid.metrics) > 0 and int(grid.times[-1]) >= start + DAY
-
-
-def _usual_range(values: Floats) -> Floats:
-    """From the 5 % to the 95 % quantile of each row, 0 without points."""
-    out = np.zeros(len(values))
-    for i, row in enumerate(values):
-        seen = row[np.isfinite(row)]
-        if len(seen):
-            low, high = np.quantile(seen, [0.05, 0.95])
-            out[i] = high - low
-    return out
 
 
 def _example(held: Mapping[str, ResourceGrid], ours: Held, settings: AnomalySettings) -> Chart:

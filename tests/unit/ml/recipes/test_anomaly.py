@@ -16,8 +16,8 @@ from aws_auto.ml.anomaly.grid import grids
 from aws_auto.ml.anomaly.rules import ROLLING_MAD
 from aws_auto.ml.anomaly.settings import AnomalySettings
 from aws_auto.ml.recipes import catalog
-from aws_auto.ml.recipes.anomaly import LATE, UNJUDGED, AnomalyPredictor
-from aws_auto.results import Field
+from aws_auto.ml.recipes.anomaly import EXCLUDED, LATE, UNJUDGED, AnomalyPredictor, decide
+from aws_auto.results import BackTest, Decision, Field, Interval
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 DAYS, STEP = 20, timedelta(minutes=15)
@@ -214,3 +214,55 @@ def test_a_stream_keeps_the_state_of_a_silent_resource_and_forgets_strangers(pre
     answers, after = predictor.stream({**states, "gone": b"x"}, stranger)
     assert after == states
     assert set(answers["note"]) == {"this resource was not there in training"}
+
+
+def test_a_loaded_predictor_takes_other_settings_without_a_new_training(predictor):
+    at = START + timedelta(days=24, hours=5)
+    table = with_spike(rows(days=26), at)
+    there = ((at - timedelta(hours=1), at + timedelta(hours=1)),)
+    muted = predictor.configured(AnomalySettings(maintenance=there))
+    blind = predictor.configured(AnomalySettings(excluded=there))
+    assert predictor.settings == AnomalySettings()
+    told, unjudged = answer_at(muted.predict(table), at), answer_at(blind.predict(table), at)
+    assert (told["is_anomaly"], told["score"] > 0.5) == (False, True)
+    assert (unjudged["score"], unjudged["note"]) == (None, EXCLUDED)
+
+
+def test_settings_and_severity_are_in_the_model_and_its_answers(predictor):
+    some = AnomalySettings(budget_per_week=0.1, minimum_effect={"latency": 3.0})
+    again = catalog.get("anomaly-detector").load(predictor.configured(some).files())
+    assert again.settings == some
+    at = START + timedelta(days=24, hours=5)
+    answers = again.predict(with_spike(rows(days=26), at))
+    assert answer_at(answers, at)["severity"] == 1
+    assert answers.filter(~pl.col("is_anomaly"))["severity"].max() == 0
+
+
+def back_test(ours, rule, low, high):
+    return BackTest(
+        metric="share",
+        unit="share",
+        ours=ours,
+        baseline=rule,
+        baseline_name="rolling median",
+        champion=None,
+        lower_is_better=False,
+        difference=Interval(low, high, 0.95),
+        n=3,
+        unit_of_n="days",
+    )
+
+
+@pytest.mark.parametrize(
+    ("test", "decision"),
+    [
+        (back_test(0.6, 0.4, 0.1, 0.3), Decision.PROMOTE),
+        (back_test(0.5, 0.4, -0.1, 0.3), Decision.PROMOTE),
+        (back_test(0.4, 0.4, -0.1, 0.1), Decision.SIMPLE_RULE),
+        (back_test(0.3, 0.4, -0.3, 0.1), Decision.SIMPLE_RULE),
+    ],
+)
+def test_few_data_leave_the_detector_where_it_finds_more_and_the_rule_where_that_does(test, decision):
+    decided, reason = decide((test,), None)
+    assert decided is decision
+    assert ("labelled public series" in reason) == (decided is Decision.PROMOTE and test.difference.low < 0)

@@ -25,7 +25,7 @@ CLIP = 10.0
 
 
 def fit_autoencoder(windows: Floats, *, seed: int) -> Callable[[Floats], Floats]:
-    """Train on windows, shape ``(n, length)``; the answer scores windows by mean and last squared error.
+    """Train on windows, shape ``(n, length)`` or ``(n, length, metrics)``; the answer scores by mean and last error.
 
     Raises:
         MissingExtra: torch is not installed.
@@ -37,9 +37,10 @@ def fit_autoencoder(windows: Floats, *, seed: int) -> Callable[[Floats], Floats]
     dice = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        encoder = torch.nn.LSTM(1, WIDTH, batch_first=True)
+        metrics = windows.shape[2] if windows.ndim == 3 else 1
+        encoder = torch.nn.LSTM(metrics, WIDTH, batch_first=True)
         decoder = torch.nn.LSTM(WIDTH, WIDTH, batch_first=True)
-        out = torch.nn.Linear(WIDTH, 1)
+        out = torch.nn.Linear(WIDTH, metrics)
 
     def give_back(x: Any) -> Any:  # noqa: ANN401 - tensors of an untyped library
         _, (state, _) = encoder(x)
@@ -47,7 +48,7 @@ def fit_autoencoder(windows: Floats, *, seed: int) -> Callable[[Floats], Floats]
         return out(again)
 
     def tensor(rows: Floats) -> Any:  # noqa: ANN401 - same
-        return torch.tensor(np.clip(rows, -CLIP, CLIP), dtype=torch.float32)[..., None]
+        return torch.tensor(np.clip(rows, -CLIP, CLIP), dtype=torch.float32).reshape(*rows.shape[:2], -1)
 
     train = tensor(windows)
     weights = [*encoder.parameters(), *decoder.parameters(), *out.parameters()]
@@ -60,7 +61,7 @@ def fit_autoencoder(windows: Floats, *, seed: int) -> Callable[[Floats], Floats]
 
     def score(rows: Floats) -> Floats:
         with torch.no_grad():
-            parts = [((give_back(x) - x) ** 2)[..., 0] for x in tensor(rows).split(4096)]
+            parts = [((give_back(x) - x) ** 2).mean(dim=2) for x in tensor(rows).split(4096)]
             errors = torch.cat(parts).double().numpy()
         return np.asarray(errors.mean(axis=1) + errors[:, -1])
 
