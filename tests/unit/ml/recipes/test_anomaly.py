@@ -234,7 +234,7 @@ def test_settings_and_severity_are_in_the_model_and_its_answers(predictor):
     assert again.settings == some
     at = START + timedelta(days=24, hours=5)
     answers = again.predict(with_spike(rows(days=26), at))
-    assert answer_at(answers, at)["severity"] == 1
+    assert answer_at(answers, at)["severity"] > 0.5
     assert answers.filter(~pl.col("is_anomaly"))["severity"].max() == 0
 
 
