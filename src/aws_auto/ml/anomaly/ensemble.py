@@ -136,7 +136,8 @@ class Ensemble:
                 ahead = self.late[m]
                 for part, one in ((inside, self.early[m]), (after, ahead)):
                     scores, ahead = one.advance(times[part], row[part])
-                    expected[m, part] = scores.expected
+                    # A counter is judged by its growth, and shown where it should have come to.
+                    expected[m, part] = row[part] - scores.value + scores.expected
                     scale[m, part] = (scores.high - scores.low) / 2
                     surprise[m, part] = scores.score
                 late.append(ahead)

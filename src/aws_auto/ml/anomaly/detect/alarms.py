@@ -124,7 +124,7 @@ def alarming(times: Floats, values: Floats, scores: Scores, policy: Policy) -> N
     """Which points raise an alarm by themselves: over the threshold, large enough, and nowhere excluded."""
     with np.errstate(invalid="ignore"):
         on = scores.score >= policy.threshold
-        effect = np.abs(values - scores.expected)
+        effect = np.abs(scores.value - scores.expected)
         on &= effect >= np.maximum(policy.least_effect, policy.least_share * np.abs(scores.expected))
         on &= (values < policy.ignore_above) & (values > policy.ignore_below)
     for start, end in policy.quiet:

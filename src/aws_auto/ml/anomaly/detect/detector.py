@@ -45,6 +45,7 @@ class Scores:
         low: lower end of the band that holds all but one in a thousand points.
         high: upper end.
         driver: row of `members` that was most surprised, -1 where not judged.
+        value: what was judged: the value, or the growth of a counter; `expected` and the band are in its unit.
         members: names of the members.
         surprise: of each member, shape ``(members, points)``.
     """
@@ -54,6 +55,7 @@ class Scores:
     low: Floats
     high: Floats
     driver: Ints
+    value: Floats
     members: tuple[str, ...]
     surprise: Floats
 
@@ -284,6 +286,7 @@ class Detector:
                 low,
                 high,
                 surprise[:-1].argmax(axis=0).astype(float),
+                values,
                 *surprise[:-1],
             ]
         )
@@ -291,14 +294,14 @@ class Detector:
 
 def unjudged(members: int, points: int = 1) -> Floats:
     """Rows of `as_scores` for points that are not judged."""
-    rows = np.full((5 + members, points), np.nan)
+    rows = np.full((6 + members, points), np.nan)
     rows[4] = -1
     return rows
 
 
 def as_scores(rows: Floats, members: tuple[str, ...]) -> Scores:
-    """Name the rows: score, expected, low, high, driver, and the surprise of each member."""
-    return Scores(rows[0], rows[1], rows[2], rows[3], rows[4].astype(np.int64), members, rows[5:])
+    """Name the rows: score, expected, low, high, driver, value, and the surprise of each member."""
+    return Scores(rows[0], rows[1], rows[2], rows[3], rows[4].astype(np.int64), rows[5], members, rows[6:])
 
 
 def _mean(surprise: Floats, profile: Profile) -> Floats:

@@ -10,19 +10,19 @@ from aws_auto.ml.anomaly.detect.detector import Scores
 TIMES = 1e9 + 300.0 * np.arange(60)
 
 
-def scores_of(high, value=5.0):
+def scores_of(high, values):
     score = np.zeros(60)
     for at, how in high.items():
         score[at] = how
     flat = np.full(60, 10.0)
     return Scores(
-        score, flat, flat - value, flat + value, np.ones(60, np.int64), ("shape", "seasonal"), np.zeros((2, 60))
+        score, flat, flat - 5, flat + 5, np.ones(60, np.int64), values, ("shape", "seasonal"), np.zeros((2, 60))
     )
 
 
 def told(high, values=None, **policy):
     values = np.full(60, 20.0) if values is None else values
-    return alarms(TIMES, values, scores_of(high), Policy(threshold=3.0, **policy))
+    return alarms(TIMES, values, scores_of(high, values), Policy(threshold=3.0, **policy))
 
 
 def test_points_close_together_are_one_alarm_at_its_first_point():
@@ -59,7 +59,7 @@ def test_a_single_point_can_be_too_short():
 
 
 def test_points_that_were_not_judged_raise_nothing():
-    s = scores_of({10: 9.0})
+    s = scores_of({10: 9.0}, np.full(60, 20.0))
     s = dataclasses.replace(s, score=np.full(60, np.nan))
     assert alarms(TIMES, np.full(60, 20.0), s, Policy(threshold=3.0)) == []
 

@@ -156,6 +156,8 @@ def test_a_counter_reset_is_no_anomaly():
     times = 300.0 * np.arange(2500)
     s = Detector.fit(times[:2000], values[:2000]).score(times[2000:], values[2000:])
     assert s.score[200] < 3
+    assert s.value[199:203] == pytest.approx(growth[2199:2203])
+    assert (s.low[300:] < 100).all() & (s.high[300:] > 100).all()
 
 
 def test_a_new_level_raises_alarms_at_first_and_becomes_normal():
