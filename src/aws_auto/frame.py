@@ -48,6 +48,7 @@ UNITS: Mapping[str, str] = {
     "request_count": "Count",
     "error_count": "Count",
     "error_rate": "Percent",
+    "throttle_count": "Count",
     "latency": "Milliseconds",
     "active_users": "Count",
     "instance_count": "Count",

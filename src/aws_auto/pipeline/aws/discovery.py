@@ -1,4 +1,4 @@
-"""What there is, and the facts about it that do not change by the minute: type, zone, purchase option, tags.
+"""What there is, and the facts about it that do not change by the minute: type, zone, purchase option, version, tags.
 
 A service that refuses to be listed does not stop the others: its sentence is kept in `Discovery.refused`, and the
 metrics of its resources are kept with unknown facts.
@@ -123,6 +123,7 @@ def _instances(caller: Caller, place: Place) -> Iterator[Facts]:
                 instance_type=instance.get("InstanceType"),
                 availability_zone=instance.get("Placement", {}).get("AvailabilityZone"),
                 purchase_option=instance.get("InstanceLifecycle") or "on-demand",
+                dedicated_host=instance.get("Placement", {}).get("HostId"),
                 **_tags(instance.get("Tags")),
             )
 
@@ -137,6 +138,7 @@ def _groups(caller: Caller, place: Place) -> Iterator[Facts]:
                 {"AutoScalingGroupName": group["AutoScalingGroupName"]},
                 instance_type=_joined(i.get("InstanceType") for i in group.get("Instances", ())),
                 availability_zone=_joined(group.get("AvailabilityZones", ())),
+                version=_joined(i.get("LaunchTemplate", {}).get("Version") for i in group.get("Instances", ())),
                 **_tags(group.get("Tags")),
             )
 
@@ -195,19 +197,19 @@ def _databases(caller: Caller, place: Place) -> Iterator[Facts]:
 
 
 def _functions(caller: Caller, place: Place) -> Iterator[Facts]:
-    names = [
-        function["FunctionName"]
+    changed = {
+        function["FunctionName"]: function.get("LastModified")
         for page in caller.pages("lambda", "ListFunctions", tokens=MARKER)
         for function in page.get("Functions", ())
-    ]
+    }
     tags: dict[str, Facts] = {}
-    if names:
+    if changed:
         request = {"ResourceTypeFilters": ["lambda:function"]}
         tokens = Tokens("PaginationToken", "PaginationToken")
         pages = caller.pages("resourcegroupstaggingapi", "GetResources", request, tokens=tokens)
         tags = {r["ResourceARN"]: _tags(r.get("Tags")) for p in pages for r in p.get("ResourceTagMappingList", ())}
-    for name in names:
-        facts = _facts("lambda", vocabulary.FUNCTION, place, {"FunctionName": name})
+    for name, version in changed.items():
+        facts = _facts("lambda", vocabulary.FUNCTION, place, {"FunctionName": name}, version=version)
         yield {**facts, **tags.get(str(facts["resource_id"]), {})}
 
 
@@ -231,6 +233,7 @@ def _described_services(caller: Caller, place: Place, cluster: str, arns: Sequen
                 {"ClusterName": cluster.rpartition("/")[2], "ServiceName": service["serviceName"]},
                 service=service["serviceName"],
                 purchase_option="spot" if providers == {"FARGATE_SPOT"} else None,
+                version=service.get("taskDefinition", "").rpartition("/")[2] or None,
                 **_tags(service.get("tags"), key="key", value="value"),
             )
 

@@ -124,6 +124,7 @@ TABLE: tuple[Mapped, ...] = (
         "AWS/Lambda",
         ("Invocations", "request_count", COUNTED),
         ("Errors", "error_count", COUNTED),
+        ("Throttles", "throttle_count", COUNTED),
         ("Duration", "latency", DISTRIBUTED),
     ),
     *_rows(

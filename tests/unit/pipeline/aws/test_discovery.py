@@ -155,3 +155,33 @@ def test_any_other_refusal_stops():
 def test_a_resource_is_called_what_the_bill_calls_it(template, dimensions, resource_id, name):
     assert identify(template, PLACE, dimensions) == resource_id
     assert name_of(resource_id) == name
+
+
+class Released(Account):
+    """The same with what says which version runs, and on which host."""
+
+    def describe_instances(self, **_):
+        placed = {"InstanceId": "i-1", "State": {"Name": "running"}, "Placement": {"HostId": "h-1"}}
+        return {"Reservations": [{"Instances": [placed]}]}
+
+    def describe_auto_scaling_groups(self, **_):
+        instances = [{"LaunchTemplate": {"Version": v}} for v in ("8", "7", "8")] + [{}]
+        return {"AutoScalingGroups": [{"AutoScalingGroupName": "web", "Instances": instances}]}
+
+    def list_functions(self, **_):
+        return {"Functions": [{"FunctionName": "checkout", "LastModified": "2026-05-01T00:00:00.000+0000"}]}
+
+    def describe_services(self, *, services, **_):
+        task = "arn:aws:ecs:eu-west-1:123456789012:task-definition/shop:42"
+        return {"services": [{"serviceName": arn.rpartition("/")[2], "taskDefinition": task} for arn in services]}
+
+
+def test_what_runs_and_where_is_a_fact():
+    services = dict.fromkeys(("ec2", "autoscaling", "lambda", "ecs"), Released())
+    found = {r["resource_type"]: r for r in discover(caller_of(**services), PLACE).resources}
+    assert {kind: found[kind]["version"] for kind in ("asg", "lambda", "ecs")} == {
+        "asg": "7,8",
+        "lambda": "2026-05-01T00:00:00.000+0000",
+        "ecs": "shop:42",
+    }
+    assert found["ec2"]["dedicated_host"] == "h-1"
