@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from aws_auto.cli import render
+from aws_auto.cli import monitoring, render
 from aws_auto.errors import SchemaError, UsageError
 from aws_auto.pipeline.ports import Alert, Window
 from aws_auto.pipeline.workspace import service_graph
@@ -229,8 +229,23 @@ def spark(values: Sequence[float | None], width: int = 32) -> str:
     return "".join(" " if m is None else BLOCKS[round((m - low) / reach * steps) if reach else 0] for m in means)
 
 
-def alerts(found: Detection) -> list[Alert]:
-    """One alert per alarm that is told."""
+def tell(ws: Workspace, found: Detection, channels: list[str], *, send: Callable[..., bool] = monitoring.send) -> None:
+    """Send the alarms that nobody was told of yet to the channels, and remember them once all were delivered.
+
+    Raises:
+        DeliveryError: a configured channel refused; the alarms are sent again by the next run.
+    """
+    from aws_auto.pipeline import detect as use_case
+
+    if not channels:
+        return
+    new = use_case.untold(ws, found)
+    if send(ws, alerts(found, new), channels):
+        use_case.tell(ws, new)
+
+
+def alerts(found: Detection, told: Sequence[Found]) -> list[Alert]:
+    """One alert per alarm."""
     from aws_auto.pipeline.web.incidents import first
 
     severities = {"notice": "info", "minor": "warning", "major": "critical", "critical": "critical"}
@@ -245,7 +260,7 @@ def alerts(found: Detection) -> list[Alert]:
             at=found.at,
             facts={"from": f"{i.start:%Y-%m-%d %H:%MZ}", "to": f"{i.end:%Y-%m-%d %H:%MZ}"},
         )
-        for i in found.told
+        for i in told
     ]
 
 

@@ -138,14 +138,15 @@ def tell(ws: Workspace, found: MonitorReport, *, channels: list[str], dashboard:
         raise failures[0]
 
 
-def send(ws: Workspace, alerts: Sequence[Alert], channels: list[str]) -> None:
-    """Send alerts to channels; one that is not configured is said.
+def send(ws: Workspace, alerts: Sequence[Alert], channels: list[str]) -> bool:
+    """Send alerts to channels; one that is not configured is said. Gives whether any is.
 
     Raises:
         DeliveryError: a configured channel refused; the others were still told.
     """
     if failures := _sent(ws, alerts, channels):
         raise failures[0]
+    return any(os.environ.get(VARIABLES[name]) for name in channels)
 
 
 def _sent(ws: Workspace, alerts: Sequence[Alert], channels: list[str]) -> list[AwsAutoError]:

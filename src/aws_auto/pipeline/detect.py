@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from aws_auto.pipeline.ports import Workspace
 
 INCIDENTS = "incidents"
+#: Alarms that people were told of, by the severity that they had.
+TOLD = "told"
 KEYS = (RESOURCE, TIMESTAMP)
 
 
@@ -123,6 +125,30 @@ def detect(
     )
     _store(ws, detection)
     return detection
+
+
+def untold(ws: Workspace, found: Detection) -> list[Found]:
+    """The alarms that nobody was told of yet, or that have become more severe since."""
+    scan = ws.lake.scan(TOLD)
+    known = dict(scan.select("anomaly_id", "rank").collect().iter_rows()) if scan.collect_schema() else {}
+    return [i for i in found.told if i.severity.rank > known.get(i.anomaly_id, -1)]
+
+
+def tell(ws: Workspace, alarms: Sequence[Found]) -> None:
+    """Remember that people were told of these."""
+    if not alarms:
+        return
+    starts = [i.start for i in alarms]
+    rows = pl.DataFrame(
+        {
+            RESOURCE: [i.resource for i in alarms],
+            TIMESTAMP: pl.Series(starts, dtype=TIME_DTYPE),
+            "anomaly_id": [i.anomaly_id for i in alarms],
+            "rank": [i.severity.rank for i in alarms],
+        }
+    )
+    span = Window(min(starts), max(starts) + timedelta(microseconds=1))
+    ws.lake.write(Batch(dataset=TOLD, rows=rows, window=span, keys=KEYS, final=False))
 
 
 def feedback(

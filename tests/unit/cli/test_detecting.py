@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,13 +12,14 @@ import polars as pl
 import pytest
 
 from aws_auto.cli import detecting
-from aws_auto.errors import SchemaError, UsageError
+from aws_auto.errors import DeliveryError, SchemaError, UsageError
 from aws_auto.frame import TIME_DTYPE
 from aws_auto.ml.anomaly.root_cause.results import Action, Evidence, Factor, Incident, PatternMatch, RootCause
 from aws_auto.pipeline.detect import Detection
 from aws_auto.pipeline.explain import Found, Severity
 from aws_auto.pipeline.ports import Window
 from aws_auto.pipeline.web.incidents import incident_report
+from fakes import FakeClock, memory_workspace
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -188,7 +190,8 @@ def test_a_curve_of_one_value_is_flat_and_an_empty_one_is_nothing():
     [("notice", "info"), ("minor", "warning"), ("major", "critical"), ("critical", "critical")],
 )
 def test_an_alert_is_as_urgent_as_its_alarm(severity, word):
-    (alert,) = detecting.alerts(detection(alarm(1, severity=Severity(severity))))
+    found = alarm(1, severity=Severity(severity))
+    (alert,) = detecting.alerts(detection(found), [found])
     assert alert.severity == word
     assert "db-1 latency" in alert.text
 
@@ -228,3 +231,38 @@ def test_the_word_xray_asks_aws(tmp_path, capsys):
     graph = detecting._graph(Place(tmp_path), Path("xray"), Window(NOW - HOUR, NOW), "eu-west-1", ask=answer)
     assert len(graph.edges) == 1
     assert "1 calls seen by X-Ray" in capsys.readouterr().err
+
+
+class Channel:
+    """A channel that may be absent, or refuse."""
+
+    def __init__(self, *, configured=True, refuses=False):
+        self.heard, self.configured, self.refuses = [], configured, refuses
+
+    def __call__(self, _ws, alerts, _channels):
+        if self.refuses:
+            raise DeliveryError("no", where="slack")
+        self.heard += [a.key for a in alerts]
+        return self.configured
+
+
+def test_people_are_told_once_of_an_alarm_and_again_when_it_becomes_worse():
+    ws, channel = memory_workspace(FakeClock(NOW)), Channel()
+    minor, major = alarm(1, severity=Severity.MINOR), alarm(1, severity=Severity.MAJOR)
+    quiet = alarm(9, suppressed="called false")
+    for found in (detection(minor, quiet), detection(minor), detection(), detection(major), detection(minor)):
+        detecting.tell(ws, found, ["slack"], send=channel)
+    assert channel.heard == ["web-1@x", "web-1@x"]
+
+
+@pytest.mark.parametrize("deaf", [Channel(configured=False), Channel(refuses=True)])
+def test_what_nobody_heard_is_told_by_the_next_run(deaf):
+    ws, channel = memory_workspace(FakeClock(NOW)), Channel()
+    with suppress(DeliveryError):
+        detecting.tell(ws, detection(alarm(1)), ["slack"], send=deaf)
+    detecting.tell(ws, detection(alarm(1)), ["slack"], send=channel)
+    assert channel.heard == ["web-1@x"]
+
+
+def test_without_a_channel_nobody_is_asked():
+    detecting.tell(memory_workspace(FakeClock(NOW)), detection(alarm(1)), [], send=Channel(refuses=True))
