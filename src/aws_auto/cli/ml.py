@@ -395,7 +395,7 @@ def detect(
     _collect(ws, data_source or [], path, span, region, dry_run=False)
     found = detecting.run(ws, span, topology=topology, maintenance=spans, asked=asked, region=region)
     detecting.show(ws, found, html=report, as_json=as_json)
-    monitoring.send(ws, detecting.alerts(found), options.words(alerts))
+    detecting.tell(ws, found, options.words(alerts))
     if exit_code and found.told:
         raise typer.Exit(EXIT_DRIFT)
 
