@@ -10,6 +10,7 @@ import numpy as np
 
 from aws_auto.ml.forecast import adaptive
 from aws_auto.ml.forecast.adaptive import Trust
+from aws_auto.ml.forecast.cold import Cold, shipped
 from aws_auto.ml.forecast.group import DENSE, from_unit, places
 from aws_auto.ml.forecast.lstm import Lstm
 from aws_auto.ml.forecast.rules import Rules
@@ -28,7 +29,9 @@ if TYPE_CHECKING:
 #: Cells of all members that are held in memory at a time; more series are played in turns, as none needs another.
 MOST_CELLS = 1_000_000
 #: Groups of members, those that every ensemble has first.
-USUAL = ("straight", "rules")
+USUAL = ("straight", "rules", "cold")
+#: What answers while no history is long enough to fit anything.
+YOUNG = ("cold",)
 CHOICE = (*USUAL, "lstm")
 
 
@@ -61,7 +64,7 @@ class Ensemble:
     def quantiles(self, design: Design) -> Floats:
         """``(R, O, S, levels)`` with what is known now."""
         trust = self.trust.rows(design.resources)
-        return self._bound(adaptive.mixed(self.members(design), trust.weights(), trust.width, DENSE))
+        return self._said(design, adaptive.mixed(self.members(design), trust.weights(), trust.width, DENSE))
 
     def played(self, design: Design) -> tuple[Floats, Ensemble]:
         """See `Forecaster.played`; nothing is fitted, and each hour costs the same."""
@@ -79,7 +82,7 @@ class Ensemble:
                 levels=DENSE,
             )
             trust = _merged(trust, rows)
-        return self._bound(answers), replace(self, trust=trust)
+        return self._said(design, answers), replace(self, trust=trust)
 
     def taught(self, *earlier: Ensemble) -> Ensemble:
         """See `Learned.taught`: the trust of the last one, which went through all the origins."""
@@ -102,7 +105,13 @@ class Ensemble:
         groups = tuple(_KINDS[kind].of_parts(body["groups"][kind], parts) for kind in body["order"])
         return cls(groups, Trust.from_json(body["trust"]), body["floor"])
 
-    def _bound(self, answers: Floats) -> Floats:
+    def _said(self, design: Design, answers: Floats) -> Floats:
+        """Within bounds, and with the shipped booster alone where a series is too young for the others."""
+        young = ~design.answerable()[..., 0]
+        cold = next((group for group in self.groups if isinstance(group, Cold)), None)
+        if cold and young.any():
+            answers = answers.copy()
+            answers[young] = cold.at(design, young)
         return answers if self.floor is None else np.maximum(answers, self.floor)
 
 
@@ -130,13 +139,15 @@ class Blend:
             groups.append(Straight.fit(design, seed=seed, boosted=boosted))
         if "rules" in self.members:
             groups.append(Rules.fit(design))
+        if "cold" in self.members:
+            groups.append(shipped())
         if "lstm" in self.members:
             groups.append(Lstm.fit(design, seed=seed, before=net))
         count = sum(len(group.names) for group in groups)
         return Ensemble(tuple(groups), Trust.fresh(design.resources, count), floor)
 
 
-_KINDS: dict[str, Any] = {"straight": Straight, "rules": Rules, "lstm": Lstm}
+_KINDS: dict[str, Any] = {"straight": Straight, "rules": Rules, "cold": Cold, "lstm": Lstm}
 
 
 def _merged(all_of: Trust, rows: Trust) -> Trust:

@@ -10,13 +10,13 @@ import numpy as np
 
 from aws_auto.errors import SchemaError
 from aws_auto.ml.forecast.demand import HORIZON, DemandPanel
-from aws_auto.ml.forecast.ensemble import CHOICE, Blend
+from aws_auto.ml.forecast.ensemble import CHOICE, YOUNG, Blend
 from aws_auto.ml.forecast.further import FurtherPanel, fit_further
-from aws_auto.ml.forecast.grid import hourly
+from aws_auto.ml.forecast.grid import DAY, hourly
 from aws_auto.ml.recipes import charts, recipe
 from aws_auto.ml.recipes.panel import PanelPredictor
 from aws_auto.ml.recipes.panel_quality import quality
-from aws_auto.ml.recipes.panel_trial import Trial, run_trial
+from aws_auto.ml.recipes.panel_trial import LEAST_DAYS, Trial, run_trial
 from aws_auto.protocols import Progress, silent
 from aws_auto.results import Chart, Decision, TrainedModel, TrainReport
 
@@ -58,13 +58,14 @@ class DemandForecaster:
         """See `aws_auto.protocols.Recipe.fit`.
 
         Raises:
-            NotEnoughData: fewer than ten days, or demand that is zero everywhere.
+            NotEnoughData: fewer than two days, or demand that is zero everywhere.
             SchemaError: neither ``request_count`` nor ``cpu_utilization`` is there.
         """
         metric, kind = chosen(frame)
         settings = {"kind": kind, "metric": metric}
         panel = panel_of(frame.data, settings)
-        blend = Blend.usual()
+        young = panel.grid.hours < LEAST_DAYS * DAY
+        blend = Blend(YOUNG) if young else Blend.usual()
         trial = run_trial(
             panel,
             metric=metric,
@@ -75,6 +76,7 @@ class DemandForecaster:
             rows=frame.data,
             progress=progress,
             family=blend,
+            young=young,
         )
         decision, reason = recipe.decide(trial.backtests, champion_is_rule=trial.champion_is_rule)
         origin = recipe.lineage(frame, seed=seed, simulated=simulated)
@@ -91,14 +93,6 @@ class DemandForecaster:
             further=fit_further(further_of(panel), floor=0.0 if np.nanmin(panel.grid.values) >= 0 else None),
             further_of=further_of,
         )
-        how = "summed over the hour" if kind == "sum" else "averaged over the hour"
-        missing = [name for name in CHOICE if name not in blend.members]
-        absent = len(frame.resources) - len(panel.grid.resources)
-        notes = [f"demand is {metric}, {how}"]
-        if missing:
-            notes.append(f"the ensemble has no member {', '.join(missing)}: pip install 'aws-auto[deep]' adds it")
-        if absent:
-            notes.append(f"{absent} of {len(frame.resources)} resources have no {metric} and are not forecast")
         return TrainedModel(
             recipe=self.name,
             files={**predictor.files(), recipe.REFERENCE: recipe.reference(frame, fields, seed=seed)},
@@ -111,7 +105,7 @@ class DemandForecaster:
                 calibration=trial.calibration,
                 lineage=origin,
                 charts=_charts(panel, trial, metric),
-                notes=(*notes, *trial.notes),
+                notes=(*_notes(frame, panel, settings, blend), *trial.notes),
             ),
         )
 
@@ -155,11 +149,25 @@ def further_of(panel: Panel) -> FurtherPanel:
     return FurtherPanel(panel.grid)
 
 
+def _notes(frame: MetricFrame, panel: DemandPanel, settings: Mapping[str, Any], blend: Blend) -> list[str]:
+    """What the report says about the data and the members."""
+    metric = settings["metric"]
+    how = "summed over the hour" if settings["kind"] == "sum" else "averaged over the hour"
+    notes = [f"demand is {metric}, {how}"]
+    if blend.members == YOUNG:
+        days = f"{panel.grid.hours / DAY:.1f} days are too few to fit, {LEAST_DAYS} are needed"
+        notes.append(f"{days}: the booster that ships with aws-auto answers, judged on the second half")
+    elif missing := [name for name in CHOICE if name not in blend.members]:
+        notes.append(f"the ensemble has no member {', '.join(missing)}: pip install 'aws-auto[deep]' adds it")
+    if absent := len(frame.resources) - len(panel.grid.resources):
+        notes.append(f"{absent} of {len(frame.resources)} resources have no {metric} and are not forecast")
+    return notes
+
+
 def _charts(panel: DemandPanel, trial: Trial, metric: str) -> tuple[Chart, ...]:
     seen = np.isfinite(trial.ours[..., 1]) & np.isfinite(trial.test.truth)
     show = int(np.argmax(seen.sum(axis=(1, 2)) * np.nanmean(np.nan_to_num(trial.test.truth), axis=(1, 2))))
     name = panel.grid.resources[show]
-    days = sorted({panel.grid.time(int(o) + 1).date() for o in trial.origins})
     return (
         charts.band(
             f"{metric} of {name}, forecast one hour ahead",
@@ -169,6 +177,6 @@ def _charts(panel: DemandPanel, trial: Trial, metric: str) -> tuple[Chart, ...]:
             y_title=metric,
             note=f"held-back origins, {EVERY} hours apart",
         ),
-        charts.daily("Quantile loss per day", days=days, losses=trial.daily, y_title="share of mean demand"),
+        charts.daily("Quantile loss over time", days=trial.units, losses=trial.daily, y_title="share of mean demand"),
         charts.promised("Calibration", trial.calibration),
     )

@@ -29,6 +29,7 @@ from aws_auto.results import BackTest, Calibration
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from numpy.typing import NDArray
 
@@ -39,6 +40,10 @@ if TYPE_CHECKING:
 
 LEAST_DAYS = 10
 LEAST_SHARE = 0.5
+LEAST_CELLS = 100
+#: Hours without which nothing can be judged, and hours that belong together when there are no days to count.
+LEAST_YOUNG = 2 * DAY
+BLOCK = 6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +58,8 @@ class Trial:
         origins: held-back columns.
         test: the design there.
         ours: its quantiles, ``(R, O, S, levels)``.
-        daily: loss per held-back day, by name.
+        daily: loss per held-back day (or block, when young), by name.
+        units: when each of these begins.
     """
 
     backtests: tuple[BackTest, ...]
@@ -66,6 +72,7 @@ class Trial:
     test: Design
     ours: Floats
     daily: Mapping[str, Floats]
+    units: tuple[datetime, ...]
 
 
 def run_trial(  # noqa: PLR0913 - one call, every argument named
@@ -79,6 +86,7 @@ def run_trial(  # noqa: PLR0913 - one call, every argument named
     rows: pl.DataFrame,
     progress: Progress,
     family: Family = Boosted,
+    young: bool = False,
 ) -> Trial:
     """Calibrate, fit, judge on held-back origins, then fit again on everything.
 
@@ -95,17 +103,27 @@ def run_trial(  # noqa: PLR0913 - one call, every argument named
         rows: the rows that the panel was made of, for the champion.
         progress: told what is done.
         family: what is fitted.
+        young: the history is too short to fit anything, and ``family`` does not: it is judged on the second half, in
+            blocks of `BLOCK` hours.
 
     Raises:
         NotEnoughData: too short a history, or nothing in it to judge.
     """
-    parts = split(panel.grid.hours, day=DAY, least_days=LEAST_DAYS, where=what)
+    parts = (
+        _halves(panel.grid.hours, what)
+        if young
+        else split(panel.grid.hours, day=DAY, least_days=LEAST_DAYS, where=what)
+    )
+    block = BLOCK if young else DAY
+    least = 0 if young else LEAST_CELLS
     floor = 0.0 if np.nanmin(panel.grid.values) >= 0 else None
     progress("calibrate on the past", 0, 4)
-    first = _fitted(family, panel, parts.calibrate, floor=floor, seed=seed, what=what)
+    first = _fitted(family, panel, parts.calibrate, floor=floor, seed=seed, what=what, least=least)
     _, first = first.played(panel.design(_held_back(first, panel, parts.calibrate, parts.test)))
     progress("fit on the past", 1, 4)
-    trial = _fitted(family, panel, parts.test, floor=floor, seed=seed, what=what, before=first).taught(first)
+    trial = _fitted(family, panel, parts.test, floor=floor, seed=seed, what=what, least=least, before=first).taught(
+        first
+    )
     origins = rolling_origins(parts.test - 1, parts.end - panel.reach - 1, every)
     test = panel.design(origins)
     past = panel.design(panels.recent_origins(panel, parts.test))
@@ -116,10 +134,10 @@ def run_trial(  # noqa: PLR0913 - one call, every argument named
     champion_answers, notes = _asked(champion, panel, origins, rows, test, metric)
     if champion_answers is not None:
         answers["champion"] = champion_answers
-    scored = _scored(answers, test, past, panel, origins, what)
-    backtests = tuple(_contest(scored, *contest, what, seed) for contest in _CONTESTS)
+    scored = _scored(answers, test, past, panel, origins, what, block)
+    backtests = tuple(_contest(scored, *contest, what, seed, block) for contest in _CONTESTS)
     progress("fit on everything", 3, 4)
-    final = _fitted(family, panel, parts.end, floor=floor, seed=seed, what=what, before=trial)
+    final = _fitted(family, panel, parts.end, floor=floor, seed=seed, what=what, least=least, before=trial)
     newest = panel.design(panels.recent_origins(panel, parts.end))
     best = backtests[0].baseline_name
     return Trial(
@@ -133,12 +151,16 @@ def run_trial(  # noqa: PLR0913 - one call, every argument named
         test=test,
         ours=answers["ours"],
         daily={name: plain_loss(scored.losses[name]["quantiles"]) for name in ("ours", best)},
+        units=tuple(
+            panel.grid.time(int(u) * block - panel.grid.first)
+            for u in np.unique((panel.grid.first + origins + 1) // block)
+        ),
     )
 
 
 @dataclass(frozen=True)
 class _Scored:
-    """Losses of each contender: sum and count by held-back day and resource, ``(days, R, 2)``, by name and kind."""
+    """Losses of each contender by name and kind: sum and count by unit of time and resource, ``(units, R, 2)``."""
 
     losses: Mapping[str, Mapping[str, Floats]]
     judged: NDArray[np.bool_]
@@ -153,6 +175,20 @@ _CONTESTS = (
 )
 
 
+def _halves(hours: int, what: str) -> Split:
+    """The second half is judged; the first one tells the simple rules how they err.
+
+    Raises:
+        NotEnoughData: fewer than `LEAST_YOUNG` hours.
+    """
+    if hours < LEAST_YOUNG:
+        raise NotEnoughData(
+            f"{hours} hours of history, at least {LEAST_YOUNG} are needed to judge a forecast", where=what
+        )
+    test = max(hours // 2, DAY)
+    return Split(calibrate=test, test=test, end=hours)
+
+
 def _fitted(
     family: Family,
     panel: Panel,
@@ -161,11 +197,14 @@ def _fitted(
     floor: float | None,
     seed: int,
     what: str,
+    least: int,
     before: Learned | None = None,
 ) -> Learned:
     design = panel.design(panels.sampled_origins(panel, limit, seed))
-    if (design.answerable() & np.isfinite(design.truth)).sum() < 100:
-        raise NotEnoughData("fewer than 100 hours can be learned from in the first half of the history", where=what)
+    if (design.answerable() & np.isfinite(design.truth)).sum() < least:
+        raise NotEnoughData(
+            f"fewer than {least} hours can be learned from in the first half of the history", where=what
+        )
     fitted: Learned = family.fit(design, floor=floor, seed=seed, before=before)
     return fitted
 
@@ -187,7 +226,7 @@ def _judged(trial: Learned, panel: Panel, parts: Split, origins: Ints, test: Des
 
 
 def _scored(
-    answers: Mapping[str, Floats], test: Design, past: Design, panel: Panel, origins: Ints, what: str
+    answers: Mapping[str, Floats], test: Design, past: Design, panel: Panel, origins: Ints, what: str, block: int
 ) -> _Scored:
     size = panels.typical_size(past)
     unit_size = np.where(size > 0, size, np.nan)[:, None, None]
@@ -199,13 +238,13 @@ def _scored(
         judged &= moves
     if not judged.any():
         raise NotEnoughData("the held-back part is zero or unknown everywhere", where=what)
-    day = panel.grid.day(origins + 1)
+    unit = (panel.grid.first + origins + 1) // block
     truth = np.where(judged, test.truth / unit_size, np.nan)
     return _Scored(
         losses={
             name: {
-                "quantiles": _by_day(metrics.pinball(truth, quantiles / unit_size[..., None], LEVELS), day),
-                "median": _by_day(np.abs(truth - quantiles[..., 1] / unit_size), day),
+                "quantiles": _by_unit(metrics.pinball(truth, quantiles / unit_size[..., None], LEVELS), unit),
+                "median": _by_unit(np.abs(truth - quantiles[..., 1] / unit_size), unit),
             }
             for name, quantiles in answers.items()
         },
@@ -214,19 +253,20 @@ def _scored(
     )
 
 
-def _by_day(loss: Floats, day: Ints) -> Floats:
+def _by_unit(loss: Floats, unit: Ints) -> Floats:
     seen = np.isfinite(loss)
     parts = np.stack([np.where(seen, loss, 0.0).sum(axis=2), seen.sum(axis=2).astype(float)], axis=-1)
-    days = np.unique(day)
-    return np.stack([parts[:, day == d].sum(axis=1) for d in days])
+    return np.stack([parts[:, unit == u].sum(axis=1) for u in np.unique(unit)])
 
 
-def _contest(scored: _Scored, loss: str, statistic: Statistic, metric: str, what: str, seed: int) -> BackTest:
+def _contest(
+    scored: _Scored, loss: str, statistic: Statistic, metric: str, what: str, seed: int, block: int
+) -> BackTest:
     rows = {name: losses[loss] for name, losses in scored.losses.items()}
     contest = Contest(
         metric=metric,
         unit=f"share of mean {what}",
-        unit_of_n="held-back days",
+        unit_of_n="held-back days" if block == DAY else f"held-back blocks of {block} hours",
         ours=rows.pop("ours"),
         champion=rows.pop("champion", None),
         baselines=rows,
