@@ -58,6 +58,7 @@ ORDER = (
     "prices",
     "prices refresh",
     "backtest cost",
+    "simulate scaling",
     "validate",
     "serve",
     "truth",

@@ -1,0 +1,214 @@
+"""``aws-auto ml simulate``: what would have happened, played on the account's own past."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from aws_auto.cli import options, render
+from aws_auto.errors import UsageError
+
+if TYPE_CHECKING:
+    from aws_auto.pipeline.simulate import Fleet, ScalingReplay
+
+
+def group(open_workspace: Callable[..., Any], collect: Callable[..., Any]) -> typer.Typer:
+    """The group of commands; how a workspace is opened and filled is the caller's."""
+    app = typer.Typer(
+        name="simulate",
+        help="Play a policy on the account's own past: scaling.",
+        no_args_is_help=True,
+        rich_markup_mode=None,
+    )
+
+    @app.callback()
+    def words() -> None:
+        """Play a policy on the account's own past."""
+
+    @app.command()
+    def scaling(
+        file: Annotated[
+            Path | None, typer.Option("--file", help="CSV or Parquet with timestamp and load, instead of the lake.")
+        ] = None,
+        metric: Annotated[str, typer.Option("--metric", help="What the load is, in the lake.")] = "request_count",
+        resource: Annotated[
+            str | None, typer.Option("--resource", help="Whose load; default: the busiest whose instances are counted.")
+        ] = None,
+        window: options.WindowText = "35d",
+        data_source: options.Sources = None,
+        path: options.DataPath = None,
+        region: options.Region = None,
+        boot: Annotated[str, typer.Option("--boot", help="From start to ready, such as 5m.")] = "5m",
+        capacity: Annotated[
+            float | None, typer.Option("--capacity", help="Load that one instance carries in a step; default: as seen.")
+        ] = None,
+        peak_instances: Annotated[
+            int, typer.Option("--peak-instances", min=1, help="Instances at the peak, where capacity is not known.")
+        ] = 40,
+        price: Annotated[
+            float | None, typer.Option("--price", help="USD for an instance-hour; default: as seen, if at all.")
+        ] = None,
+        instance_type: Annotated[
+            str | None, typer.Option("--instance-type", help="Take its on-demand Linux price in us-east-1.")
+        ] = None,
+        slo: Annotated[
+            str, typer.Option("--slo", help="Steps that may have more load than is ready, at most.")
+        ] = "0.5%",
+        minimum: Annotated[int, typer.Option("--min", min=0, help="Instances at least.")] = 1,
+        maximum: Annotated[int | None, typer.Option("--max", min=1, help="Instances at most.")] = None,
+        play: Annotated[str, typer.Option("--play", help="How much of the end is played.")] = "7d",
+        period: Annotated[
+            str | None, typer.Option("--period", help="Length of a step, such as 5m; default: as the data is.")
+        ] = None,
+        events: Annotated[
+            Path | None, typer.Option("--events", help="CSV or Parquet with start and end of what is known in advance.")
+        ] = None,
+        report: Annotated[
+            Path | None, typer.Option("--report", help="Where to write the HTML report; default: in the workspace.")
+        ] = None,
+        workspace: options.Home = None,
+        target: options.Target = "auto",
+        as_json: options.Json = False,
+    ) -> None:
+        """Play your own load against a fleet: target tracking, AWS-like prediction and ours, beside the optimum.
+
+        Example: aws-auto ml simulate scaling --data-source sample --window 28d
+        """
+        from aws_auto.frame import read_table
+        from aws_auto.pipeline import simulate as use_case
+        from aws_auto.pipeline.web.scaling import scaling_report
+
+        fleet = use_case.Fleet(
+            boot=_length(boot, "--boot"),
+            capacity=capacity,
+            price=_price(price, instance_type),
+            peak_instances=peak_instances,
+            slo=_share(slo),
+            minimum=minimum,
+            maximum=maximum,
+            played=_length(play, "--play"),
+            events=_events(events),
+        )
+        step = _length(period, "--period") if period else None
+        ws = open_workspace(workspace, target)
+        if file is not None:
+            if data_source or path:
+                raise UsageError("is read instead of a data source", where="--file", hint="leave out --data-source")
+            history = use_case.load_of_table(read_table(file), name=str(file), period=step)
+        else:
+            span = options.window(window, ws.clock.now())
+            collect(ws, data_source or [], path, span, region, dry_run=False)
+            history = use_case.load_of_lake(ws, span, metric=metric, resource=resource, period=step)
+        found = use_case.simulate(history, fleet)
+        render.report(ws, "simulate-scaling", lambda: scaling_report(found), asked=report)
+        show(found, fleet, as_json=as_json)
+
+    return app
+
+
+def show(found: ScalingReplay, fleet: Fleet, *, as_json: bool) -> None:
+    """The table or JSON, and what to do next."""
+    if as_json:
+        render.emit({k: v for k, v in vars(found).items() if k not in ("need", "curves")})
+        return
+    columns = (
+        "policy",
+        "knob",
+        "hours",
+        "over optimum",
+        "USD/month",
+        "violated",
+        "unserved",
+        "actions",
+        "promise kept",
+    )
+    hours, usd = f"{found.optimum_hours:.0f}", _usd(found.optimum_usd_month)
+    rows: list[tuple[object, ...]] = [("clairvoyant optimum", None, hours, None, usd, None, None, None, None)]
+    rows += [
+        (
+            row.policy,
+            f"{row.knob:.3g}",
+            f"{row.instance_hours:.0f}",
+            f"+{row.over_optimum:.1%}",
+            _usd(row.usd_month),
+            f"{row.violated:.2%}",
+            f"{row.unserved:.2%}",
+            row.actions,
+            "yes" if row.kept else "no",
+        )
+        for row in found.rows
+    ]
+    render.table(columns, rows)
+    days = (found.end - found.start) / timedelta(days=1)
+    render.talk(f"{found.trace}: {days:.1f} days in steps of {found.period}, promise {fleet.slo:.2%} violated steps")
+    ours = found.rows[-1]
+    if ours.saving_low is not None and ours.saving_high is not None:
+        span = f"{ours.saving_low:.1%} .. {ours.saving_high:.1%}"
+        render.talk(f"{ours.policy} saves {span} of target tracking's instance-hours (95 %, days drawn anew)")
+    for note in found.notes:
+        render.talk(f"note: {note}")
+    if found.simulated:
+        render.talk("simulated data: no figure of it is about your account")
+    render.talk("next: look at the report, then aws-auto ml train-models --models demand-forecaster")
+
+
+def _usd(value: float | None) -> str | None:
+    return None if value is None else f"{value:.2f}"
+
+
+def _length(text: str, where: str) -> timedelta:
+    from aws_auto.config.units import Duration
+
+    try:
+        length = timedelta(seconds=Duration.parse(text).seconds)
+    except ValueError as error:
+        raise UsageError(str(error), where=where) from error
+    if length < timedelta(0) or (length == timedelta(0) and where != "--boot"):
+        raise UsageError("must be longer than nothing", where=where, hint=f"for example {where} 5m")
+    return length
+
+
+def _share(text: str) -> float:
+    from aws_auto.config.units import Percent
+
+    try:
+        share = Percent.parse(text).ratio
+    except ValueError as error:
+        raise UsageError(str(error), where="--slo") from error
+    if not 0 < share < 1:
+        raise UsageError(f"{text} is no promise", where="--slo", hint="for example --slo 0.5%")
+    return share
+
+
+def _price(price: float | None, instance_type: str | None) -> float | None:
+    from aws_auto.ml.cost.prices import REGION, lookup
+
+    if instance_type is None:
+        return price
+    if price is not None:
+        raise UsageError("a price was given already", where="--instance-type", hint="leave one of the two out")
+    known = lookup(instance_type, REGION)
+    if known is None:
+        raise UsageError(
+            f"the price of {instance_type} is not known", where="--instance-type", hint="give it: --price USD an hour"
+        )
+    return known.usd_per_hour
+
+
+def _events(file: Path | None) -> tuple[tuple[datetime, datetime], ...]:
+    """Start and end of each event, in UTC."""
+    from aws_auto.cli import detecting
+    from aws_auto.errors import SchemaError
+    from aws_auto.frame import read_table
+
+    if file is None:
+        return ()
+    table = read_table(file)
+    if missing := {"start", "end"} - set(table.columns):
+        raise SchemaError(f"column {', '.join(sorted(missing))} missing", where=str(file), hint="columns start and end")
+    rows = table.select("start", "end").iter_rows()
+    return tuple((detecting.moment(str(a), "--events"), detecting.moment(str(b), "--events")) for a, b in rows)
