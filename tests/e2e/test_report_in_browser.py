@@ -8,8 +8,15 @@ import subprocess
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
+import polars as pl
 import pytest
 
+from aws_auto.frame import TIME_DTYPE
+from aws_auto.ml.anomaly.root_cause.results import Evidence, Factor, Incident, RootCause
+from aws_auto.pipeline.detect import Detection
+from aws_auto.pipeline.explain import Found, Severity
+from aws_auto.pipeline.ports import Window
+from aws_auto.pipeline.web.incidents import incident_report
 from aws_auto.pipeline.web.report import train_report
 from aws_auto.results import BackTest, Calibration, Chart, Decision, Interval, Line, Lineage, TrainReport
 
@@ -64,14 +71,12 @@ def report():
     )
 
 
-@pytest.fixture(scope="module")
-def seen(tmp_path_factory):
+def look(folder, html):
     """The page after the browser ran it: its DOM, what the console said, and every address that was asked for."""
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if chromium is None:
         pytest.skip("there is no chromium here")
-    folder = tmp_path_factory.mktemp("browser")
-    (folder / "report.html").write_text(train_report([report()]), encoding="utf-8")
+    (folder / "report.html").write_text(html, encoding="utf-8")
     command = [
         chromium,
         "--headless",
@@ -94,6 +99,11 @@ def seen(tmp_path_factory):
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     net = (folder / "net.json").read_text(encoding="utf-8")
     return done.stdout, re.findall(r"CONSOLE.*", done.stderr), re.findall(r'"url":"([^"]+)"', net)
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory):
+    return look(tmp_path_factory.mktemp("browser"), train_report([report()]))
 
 
 def test_every_plot_is_drawn_with_its_curves(seen):
@@ -134,3 +144,80 @@ def test_nothing_is_asked_of_the_network(seen):
     _, _, urls = seen
     hosts = {urlsplit(json.loads(f'"{url}"')).hostname for url in urls if url.startswith(("http", "ws"))}
     assert [host for host in hosts if host and not host.endswith(CHROMIUMS_OWN)] == []
+
+
+def curve(*values):
+    times = [START + timedelta(minutes=5 * k) for k in range(len(values))]
+    return pl.DataFrame({"timestamp": pl.Series(times, dtype=TIME_DTYPE), "value": list(values)})
+
+
+def incident():
+    """An alarm of a web server whose database became slow."""
+    e = Evidence(
+        resource="db <1>",
+        metric="latency",
+        before=2.0,
+        during=40.0,
+        z_past=30.0,
+        z_local=30.0,
+        strength=0.9,
+        share=1.0,
+        onset=START,
+        correlation=0.9,
+        lag=timedelta(0),
+        trend=0.0,
+        points=(500, 12),
+    )
+    factor = Factor(
+        resource=e.resource, metric=e.metric, weight=1.0, direction="up", own_share=1.0, evidence=e, why="x"
+    )
+    cause = RootCause(
+        incident=Incident("web-1", "cpu_utilization", START, START + timedelta(hours=1)),
+        primary_cause=factor,
+        contributing_factors=(factor,),
+        correlated_metrics=(),
+        pattern_match=None,
+        recommended_actions=(),
+        confidence_score=0.9,
+        evidence=(e,),
+        topology="given",
+        notes=(),
+    )
+    values = (30.0, 31.0, None, 95.0, 94.0)
+    return Found(
+        anomaly_id="web-1@x",
+        incident="web-1@x",
+        resource="web-1",
+        metric="cpu_utilization",
+        start=START + timedelta(minutes=15),
+        end=START + timedelta(minutes=20),
+        score=0.9,
+        severity=Severity.MAJOR,
+        value=95.0,
+        expected=30.0,
+        low=20.0,
+        high=40.0,
+        cause=cause,
+        picture=curve(*values).with_columns(expected=30.0, low=20.0, high=40.0),
+        curves={("db <1>", "latency"): curve(2.0, 2.0, 2.0, 40.0, 41.0)},
+    )
+
+
+@pytest.fixture(scope="module")
+def incidents(tmp_path_factory):
+    window = Window(START, START + timedelta(hours=1))
+    found = Detection(
+        at=window.end, window=window, version=1, simulated=True, incidents=(incident(),), judged=5, unknown={}
+    )
+    return look(tmp_path_factory.mktemp("incidents"), incident_report(found))
+
+
+def test_an_incident_shows_its_band_and_its_causes_one_above_the_other(incidents):
+    dom, console, _ = incidents
+    assert [dom.count(f'id="plot-{k}"') for k in range(3)] == [1, 1, 0]
+    # Expectation, band, observed and alarm; then the alarm's own metric and one cause.
+    assert len(re.findall(r'<g class="trace scatter', dom)) == 6
+    drawn = re.sub(r"<script.*?</script>", "", dom, flags=re.DOTALL)
+    for words in ("cpu_utilization of web-1 (the alarm)", "latency of db &lt;1&gt;", "a hundred times rarer"):
+        assert words in drawn
+    assert console == []
