@@ -28,7 +28,6 @@ from aws_auto.ml.anomaly.detect.detector import Detector, Scores
 from aws_auto.ml.anomaly.detect.profile import Profile, choose
 
 __all__ = [
-    "STANDARD_THRESHOLD",
     "Alarm",
     "Detector",
     "Policy",
