@@ -94,13 +94,15 @@ def weekdays(past: Floats) -> Floats:
 def last_step(past: Floats) -> Ints:
     """The first day after the newest step of each series; 0 where there is none."""
     found = np.zeros(len(past), dtype=np.int64)
+    earlier = np.zeros(len(past), dtype=bool)
     for start in range(_LEAST_BEFORE, past.shape[1] - _LEAST_AFTER + 1):
         before, after = past[:, max(start - WEEK, 0) : start], past[:, start : start + WEEK]
         apart = (before.max(axis=1) < after.min(axis=1)) | (before.min(axis=1) > after.max(axis=1))
         if apart.any():
             was, now = np.median(before, axis=1), np.median(after, axis=1)
             apart &= np.abs(now - was) >= _STEP * np.maximum(np.abs(was), np.abs(now))
-            found[apart] = start
+            found[apart & ~earlier] = start
+        earlier = apart
     return found
 
 

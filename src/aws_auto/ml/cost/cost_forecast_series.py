@@ -204,7 +204,11 @@ def _of_currency(
 def _spread(long: pl.DataFrame, until: datetime) -> pl.DataFrame:
     """The same money on every day that a charge is for; a tax is known for the days so far only."""
     end = pl.col("charge_period_end") - pl.duration(seconds=1)
-    end = pl.when(pl.col("category") == "Tax").then(pl.min_horizontal(end, pl.lit(until))).otherwise(end)
+    end = (
+        pl.when(pl.col("category") == "Tax")
+        .then(pl.min_horizontal(end, pl.lit(until - timedelta(seconds=1))))
+        .otherwise(end)
+    )
     day = pl.col("timestamp").dt.date()
     days = pl.date_ranges(day, pl.max_horizontal(end.dt.date(), day))
     rows = long.select("series", "cost", day=days).with_columns(pl.col("cost") / pl.col("day").list.len())

@@ -15,14 +15,14 @@ from aws_auto.ml import files
 from aws_auto.ml.cost.rightsizing import CPU, MEMORY, RISK
 from aws_auto.ml.cost.rightsizing_model import LEAST_MACHINES, Fleet, Outcome, Rule, learn, outcome
 from aws_auto.ml.recipes import recipe, resource_trial
-from aws_auto.ml.recipes.resource_machines import DAY, HOURS, REGION, TYPE, Decisions, Machine, decisions, machines
+from aws_auto.ml.recipes.resource_machines import DAY, HOURS, REGION, TYPE, Decisions, Machine, machines, newest, taught
 from aws_auto.ml.recipes.resource_trees import FILE, Trees
 from aws_auto.ml.recipes.resource_trial import DEFAULT, DEFAULT_NAME
 from aws_auto.protocols import Progress, silent
 from aws_auto.results import Decision, Field, Quality, TrainedModel, TrainReport
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from aws_auto.frame import MetricFrame
@@ -60,13 +60,13 @@ class ResourceOptimizer:
         """
         column = _require(frame.data)
         found, reasons = machines(frame.data)
-        every = decisions(found)
+        every = taught(found)
         if not len(every):
             why = f"; {next(iter(reasons.values()))}" if reasons else ""
             raise NotEnoughData(f"no machine can be judged{why}", where=self.name, hint=f"collect {_NEEDS}")
-        taught, judged, how = _split(every, seed=seed)
+        past, judged, how = _split(found, every, seed=seed)
         progress("learn from earlier decisions", 0, 3)
-        fleet = learn(taught.windows, taught.ladders, risk=RISK, seed=seed)
+        fleet = learn(past.windows, past.ladders, risk=RISK, seed=seed)
         progress("judge", 1, 3)
         former = champion.fleet if isinstance(champion, SizePredictor) else None
         trial = resource_trial.run(fleet, judged, champion=former, seed=seed)
@@ -93,12 +93,10 @@ class ResourceOptimizer:
     def evaluate(self, files: Mapping[str, bytes], frame: MetricFrame, *, since: datetime) -> Quality | None:
         """See `aws_auto.protocols.Recipe.evaluate`; a decision is judged by the fortnight after it."""
         fleet = self.load(files).fleet
-        every = decisions(machines(frame.data)[0])
-        late = every.only(every.hours >= int(since.timestamp()) // 3600)
+        late, _ = newest(machines(frame.data)[0], since=int(since.timestamp()) // 3600)
         if not len(late):
             return None
-        newest = _newest(late)
-        return Quality(backtest=resource_trial.run(fleet, newest, champion=None, seed=0).backtests[0])
+        return Quality(backtest=resource_trial.run(fleet, late, champion=None, seed=0).backtests[0])
 
     def load(self, files: Mapping[str, bytes]) -> SizePredictor:
         """See `aws_auto.protocols.Recipe.load`."""
@@ -223,30 +221,26 @@ def _numbers(fields: tuple[Field, ...]) -> tuple[Field, ...]:
     return tuple(f for f in fields if f.kind != "text" or f.name == RESOURCE)
 
 
-def _split(every: Decisions, *, seed: int) -> tuple[Decisions, Decisions, list[str]]:
+def _split(found: Sequence[Machine], every: Decisions, *, seed: int) -> tuple[Decisions, Decisions, list[str]]:
     """What to learn from, what to judge by, and what must be said of it.
 
     The newest decision of each machine is judged by what decisions taught whose futures had ended by then. Where there
     is none, half of the machines teach and the other half is judged.
     """
-    judged = _newest(every)
-    before = every.only(every.hours + HOURS <= int(judged.hours.min()))
+    judged, hour = newest(found)
+    before = taught(found, until=hour)
     if len(before):
         return before, judged, []
     names = sorted(set(every.windows.machines))
-    teach = set(np.random.default_rng(seed).permutation(names)[: -(-len(names) // 2)])
     if len(names) == 1:
-        return every, judged, ["one machine: the rule was tuned on the decision that it is judged by"]
-    side = np.array([name in teach for name in every.windows.machines])
-    return every.only(side), _newest(every.only(~side)), ["under 42 days: judged on other machines, not on later days"]
-
-
-def _newest(every: Decisions) -> Decisions:
-    last: dict[str, int] = {}
-    for i, name in enumerate(every.windows.machines):
-        if name not in last or every.hours[i] > every.hours[last[name]]:
-            last[name] = i
-    return every.only(np.isin(np.arange(len(every)), list(last.values())))
+        return every, judged, ["one machine: the rule was tuned on the decisions that it is judged by"]
+    teach = set(np.random.default_rng(seed).permutation(names)[: -(-len(names) // 2)])
+    rest, _ = newest([one for one in found if one.name not in teach])
+    return (
+        taught([one for one in found if one.name in teach]),
+        rest,
+        ["under 42 days: judged on other machines, not on later days"],
+    )
 
 
 def _learned(every: Decisions, seed: int) -> Fleet:

@@ -11,7 +11,7 @@ import polars as pl
 from aws_auto.frame import RESOURCE, TIMESTAMP
 from aws_auto.ml.cost import prices
 from aws_auto.ml.cost.rightsizing import CPU, MEMORY, MEMORY_HEADROOM
-from aws_auto.ml.cost.rightsizing_model import Windows
+from aws_auto.ml.cost.rightsizing_model import Windows, earlier
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,8 +26,6 @@ DAY = 24
 #: Hours that a decision looks back, and ahead.
 HOURS = 14 * DAY
 SEEN = 0.9
-#: Decisions to learn from are a week apart.
-STEP = 7 * DAY
 TYPE, REGION, KIND = "instance_type", "region", "resource_type"
 #: One machine each; what a group or a managed service runs on is sized elsewhere.
 _KINDS = ("ec2",)
@@ -76,36 +74,19 @@ class Machine:
 
 @dataclass(frozen=True, eq=False)
 class Decisions:
-    """Moments at which sizes were chosen, with what was known and what came.
+    """Moments at which sizes were chosen: what was known, what came, and the sizes that there were.
 
     Attributes:
         windows: as `aws_auto.ml.cost.rightsizing_model.learn` wants them.
-        ladders: the sizes that there were, in shares of the present one.
-        hours: when each was made, in hours since 1970.
+        ladders: in shares of the present size.
     """
 
     windows: Windows
     ladders: tuple[tuple[float, ...], ...]
-    hours: NDArray[np.int64]
 
     def __len__(self) -> int:
         """How many."""
         return len(self.windows)
-
-    def only(self, keep: NDArray[np.bool_]) -> Decisions:
-        """Those of them."""
-        places = np.flatnonzero(keep)
-        held = self.windows
-        return Decisions(
-            Windows(
-                tuple(held.machines[i] for i in places),
-                tuple(held.past[i] for i in places),
-                tuple(held.future[i] for i in places),
-                held.per_day,
-            ),
-            tuple(self.ladders[i] for i in places),
-            self.hours[places],
-        )
 
 
 def machines(rows: pl.DataFrame) -> tuple[tuple[Machine, ...], Mapping[str, str]]:
@@ -135,20 +116,38 @@ def machines(rows: pl.DataFrame) -> tuple[tuple[Machine, ...], Mapping[str, str]
     return tuple(found), reasons
 
 
-def decisions(found: Sequence[Machine]) -> Decisions:
-    """One decision a week and machine, backwards from the newest whose future is over."""
-    names, past, future, ladders, hours = [], [], [], [], []
+def taught(found: Sequence[Machine], *, until: int | None = None) -> Decisions:
+    """Decisions all along the past of these machines whose futures had ended by that hour (since 1970)."""
+    by_name = {one.name: one for one in found}
+    series = {one.name: one.cpu if until is None else one.cpu[: max(until - one.first, 0)] for one in found}
+    windows, names = earlier(series, history=HOURS, horizon=HOURS, per_day=DAY)
+    return Decisions(windows, tuple(_capacities(by_name[name]) for name in names))
+
+
+def newest(found: Sequence[Machine], *, since: int | None = None) -> tuple[Decisions, int]:
+    """The newest decision of each machine whose future is over, and the hour of the earliest of them.
+
+    Args:
+        found: the machines.
+        since: decisions before that hour (since 1970) are left out.
+    """
+    kept = []
     for one in found:
-        newest = one.first + len(one.cpu) - HOURS
-        for hour in range(newest, one.first + HOURS - 1, -STEP):
-            before, after = one.past(hour), one.future(hour)
-            if before is not None and after is not None:
-                names.append(one.name)
-                past.append(before)
-                future.append(after)
-                ladders.append(tuple(one.shares(_smaller(one.now))))
-                hours.append(hour)
-    return Decisions(Windows(tuple(names), tuple(past), tuple(future), DAY), tuple(ladders), np.array(hours, dtype=int))
+        hour = one.first + len(one.cpu) - HOURS
+        before, after = one.past(hour), one.future(hour)
+        if before is not None and after is not None and (since is None or hour >= since):
+            kept.append((one, before, after, hour))
+    windows = Windows(
+        tuple(one.name for one, *_ in kept),
+        tuple(before for _, before, _, _ in kept),
+        tuple(after for _, _, after, _ in kept),
+        DAY,
+    )
+    return Decisions(windows, tuple(_capacities(one) for one, *_ in kept)), min((k[3] for k in kept), default=0)
+
+
+def _capacities(one: Machine) -> tuple[float, ...]:
+    return tuple(one.shares(_smaller(one.now)))
 
 
 def _machine(name: str, part: pl.DataFrame) -> Machine | str:
