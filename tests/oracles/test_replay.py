@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from aws_auto.ml.scaling.fleet import Offer, Terms, optimise, weights
-from aws_auto.ml.scaling.replay import Setting, optimum
+from aws_auto.ml.scaling.replay import Setting, least_cost, optimum
 
 
 def cheapest_by_trying_every_course(need, boot):
@@ -39,6 +39,36 @@ def test_the_optimum_is_what_trying_every_course_finds(boot):
         need = rng.integers(0, 4, size=6)
         setting = Setting(capacity=1.0, boot=boot, steps_per_hour=12, minimum=0)
         assert optimum(need.astype(float), setting) == cheapest_by_trying_every_course(need.tolist(), boot)
+
+
+def least_cost_by_trying_every_course(need, setting, price):
+    """As above, but what is not served costs ``price`` an instance and step."""
+    need = np.concatenate([np.zeros(setting.boot), need])
+    sizes = range(setting.minimum, int(np.ceil(need.max())) + 1)
+
+    @functools.cache
+    def least(t, ages):
+        if t == len(need):
+            return 0.0
+        best = np.inf
+        for size in sizes:
+            for kept in range(min(len(ages), size) + 1):
+                now = (*ages[:kept], *[setting.boot] * (size - kept))
+                lack = max(need[t] - now.count(0), 0.0) * price
+                best = min(best, size + lack + least(t + 1, tuple(max(age - 1, 0) for age in now)))
+        return best
+
+    return least(0, ())
+
+
+@pytest.mark.parametrize(("boot", "price"), [(0, 1.5), (1, 3.0), (2, 8.0)])
+def test_the_least_cost_with_priced_shortage_is_what_trying_every_course_finds(boot, price):
+    rng = np.random.default_rng(boot)
+    for minimum in (0, 0, 1):
+        load = rng.uniform(0, 3, 6)
+        setting = Setting(capacity=1.0, boot=boot, steps_per_hour=12, minimum=minimum)
+        tried = least_cost_by_trying_every_course(load, setting, price)
+        assert least_cost(load, setting, price) == pytest.approx(tried)
 
 
 def cheapest_fleet_by_trying_all(demand, levels, offers, *, boot_hours, running, most, price=None, slo=None):

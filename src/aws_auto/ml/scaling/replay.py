@@ -158,3 +158,28 @@ def optimum(load: Floats, setting: Setting) -> int:
         total += int((end - start).sum() + setting.boot * len(start))
         total += int(np.where(gap <= setting.boot, gap - setting.boot, 0).sum())
     return total
+
+
+def least_cost(load: Floats, setting: Setting, price: float) -> float:
+    """Least instance-steps plus priced shortage, the load known in advance: the bound where being short has a price.
+
+    The value of the first, second, ... instance in a step is the part of the load that only it serves, so that each is
+    a problem of its own: on or off in every step, with a boot at every start. Dynamic programming over the steps, all
+    instances at once; the first ``minimum`` are always on.
+
+    Args:
+        load: what comes.
+        setting: the fleet.
+        price: instance-steps for one instance's load unserved during one step.
+    """
+    need = np.asarray(load, dtype=np.float64) / setting.capacity
+    most = int(np.ceil(need.max(initial=0)))
+    ranks = np.arange(max(most, setting.minimum) if setting.maximum is None else setting.maximum)
+    serves = np.clip(need[:, None] - ranks, 0.0, 1.0) * price
+    beyond = np.maximum(need - len(ranks), 0.0).sum() * price
+    on, off = np.full(len(ranks), float(setting.boot)), np.zeros(len(ranks))
+    for lost in serves:
+        on, off = np.minimum(on, off + setting.boot) + 1.0, np.minimum(on, off) + lost
+    best = np.minimum(on, off)
+    best[: setting.minimum] = len(load) + setting.boot
+    return float(best.sum() + beyond)
