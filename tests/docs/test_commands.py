@@ -50,6 +50,7 @@ ORDER = (
     "feedback",
     "recommend",
     "forecast-cost",
+    "scale",
     "ledger",
     "ledger accept",
     "ledger applied",
@@ -100,8 +101,9 @@ def test_the_order_names_every_command():
     assert sorted(ORDER) == sorted(COMMANDS)
 
 
-#: These need what only a run can tell (an id, an observation), or AWS.
+#: These need what only a run can tell (an id, an observation), models of their own, or AWS.
 ON_THEIR_OWN = (
+    "scale",
     "serve",
     "truth",
     "rollback",
@@ -125,6 +127,14 @@ def test_the_example_of_rollback_runs_once_there_is_a_former_champion(home):
     code, _, err = run(home, ["rollback", "demand-forecaster"])
     assert code in (0, 4), err
     assert example("rollback")[:2] == ["rollback", "anomaly-detector"]
+
+
+def test_the_example_of_scale_runs_once_its_models_are_there(home):
+    code, _, err = run(home, ["train-models", "--models", "capacity-planner,performance-predictor"])
+    assert code == 0, err
+    code, out, err = run(home, example("scale"))
+    assert code == 0, err
+    assert "AutoScaling::ScheduledAction" in out
 
 
 def test_the_example_of_feedback_runs_with_an_alarm_that_was_found(home):

@@ -10,7 +10,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aws_auto.cli import alarming, backtesting, forecasting, ledger, options, pricing, render, sheets, simulating
+from aws_auto.cli import (
+    alarming,
+    backtesting,
+    forecasting,
+    ledger,
+    options,
+    pricing,
+    render,
+    scaling,
+    sheets,
+    simulating,
+)
 from aws_auto.cli.options import DataSource, Switch, Verdict
 
 if TYPE_CHECKING:
@@ -545,4 +556,5 @@ def _collect(
 
 
 forecasting.register(app, _open, _collect)
+scaling.register(app, _open, _collect)
 app.add_typer(simulating.group(_open, _collect))

@@ -125,6 +125,7 @@ def plan_capacity(
     *,
     running: Mapping[str, Mapping[tuple[str, str], int]] | None = None,
     constraints: Mapping[str, Constraints] | Constraints | None = None,
+    only: Sequence[str] = (),
 ) -> CapacityPlans:
     """A plan for every fleet that the planner knows and whose demand is forecast.
 
@@ -133,10 +134,11 @@ def plan_capacity(
         forecast: of demand.
         running: instances by name and purchase (or `PRESENT`) for each fleet; default as the newest rows say.
         constraints: for all, or by fleet; default none.
+        only: these fleets; empty for all.
     """
     table = model.table(forecast.rows)
     plans, left_out = [], {}
-    for name in sorted(model.known):
+    for name in sorted(set(only) & set(model.known) if only else model.known):
         source = next((r for r in (name, model.layout.fronts.get(name)) if r in forecast.demand), None)
         mine = table.filter(pl.col(RESOURCE) == name)
         if source is None or mine.is_empty():
@@ -215,7 +217,7 @@ def _planned(
     known, starts, demand = model.known[name], forecast.starts[source], forecast.demand[source]
     need = _need(model, name, mine, starts, demand)
     present = present_offer(forecast.rows, name, known.price)
-    offers = rules.offers or (present,)
+    offers = rules.offers or _pools(forecast.rows, name, present, rules)
     newest = mine.sort(TIMESTAMP).tail(RECENT)
     there = round(newest["instances"].drop_nulls()[-1]) if newest["instances"].count() else 0
     now = dict((running or {}).get(name) or {PRESENT: there})
@@ -231,8 +233,25 @@ def _planned(
         running=now,
         constraints=rules,
         offers=offers,
-        notes=() if known.measured else (f"no latency tells how busy it may be: {known.utilisation:.0%} is assumed",),
+        notes=[
+            *([] if known.measured else [f"no latency tells how busy it may be: {known.utilisation:.0%} is assumed"]),
+            *(["another type is taken to carry what its vCPUs say; memory is not looked at"] if rules.offers else []),
+            *(["that its spot instances may be reclaimed is not counted"] if present.purchase == "spot" else []),
+        ],
     )
+
+
+def _pools(rows: pl.DataFrame, name: str, present: Offer, rules: Constraints) -> tuple[Offer, ...]:
+    """The present pool; where not all of it may stay on spot, the same type on demand beside it."""
+    if present.purchase != "spot" or rules.spot_share >= 1:
+        return (present,)
+    regions = rows.filter(pl.col(RESOURCE) == name)["region"].drop_nulls() if "region" in rows.columns else pl.Series()
+    listed = lookup(present.name, str(regions[-1]) if len(regions) else None)
+    if listed is None:
+        raise UsageError(
+            f"the price of {present.name} on demand is not known", where=name, hint="allow it to be on spot"
+        )
+    return (present, Offer(name=present.name, capacity=1.0, price=listed.usd_per_hour))
 
 
 def _need(model: CapacityAnswers, name: str, mine: pl.DataFrame, starts: Sequence[datetime], demand: Floats) -> Floats:

@@ -185,10 +185,10 @@ def plan_fleet(  # noqa: PLR0913 - one call, every argument named
     solved = optimise(
         _wanted(need, reactive, pools, constraints, said), LEVELS, pools, _terms(constraints), running=running
     )
-    counts = guarded(solved.counts, had, constraints)
-    price = np.array([o.price for o in offers])
+    size, price = np.array([o.capacity for o in offers]), np.array([o.price for o in offers])
+    counts = guarded(solved.counts, had, size, constraints)
     _judge_budget(counts @ price, constraints, said)
-    capacity = counts @ np.array([o.capacity for o in offers])
+    capacity = counts @ size
     each: dict[tuple[str, str], float] = {(o.name, o.purchase): o.price for o in offers}
     usd_now = math.fsum(many * each.get(pool, math.nan) for pool, many in running.items())
     steps = tuple(
@@ -250,19 +250,29 @@ def mixed(demand_need: Floats, excess: Floats, levels: Sequence[float]) -> Float
     return out
 
 
-def guarded(counts: Counts, had: Counts, constraints: Constraints) -> Counts:
+def guarded(counts: Counts, had: Counts, size: Floats, constraints: Constraints) -> Counts:
     """Scale-in later and slower than the need falls; scale-out is never held back.
 
-    An hour keeps the most that the hours of ``hold`` before it had, and at least what ``shrink`` leaves of the hour
-    before. A bound on the fleet goes before both.
+    An hour keeps the most capacity that the hours of ``hold`` before it had, and at least what ``shrink`` leaves of the
+    hour before; what is missing to that stays as it was. A bound on the fleet goes before both.
+
+    Args:
+        counts: instances that are wanted, ``(steps, pools)``.
+        had: those that run, ``(pools,)``.
+        size: what one instance of each pool carries, ``(pools,)``.
+        constraints: see `Constraints`.
     """
     hold = math.ceil(constraints.hold / timedelta(hours=1))
-    wanted = np.vstack([np.tile(had, (hold, 1)), counts])
-    out = np.empty_like(counts)
+    wanted = np.vstack([np.tile(had, (hold, 1)), counts]) @ size
+    out = counts.copy()
     for s in range(len(counts)):
         before = out[s - 1] if s else had
-        left = np.ceil(before * (1 - constraints.shrink)).astype(np.int64)
-        out[s] = np.maximum(wanted[s : s + hold + 1].max(axis=0), left)
+        left = np.ceil(before * (1 - constraints.shrink)) @ size
+        missing = max(wanted[s : s + hold + 1].max(), left) - counts[s] @ size
+        for pool in np.flatnonzero(before > counts[s]):
+            kept = min(int(before[pool] - counts[s, pool]), math.ceil(max(missing, 0.0) / size[pool] - 1e-9))
+            out[s, pool] += kept
+            missing -= kept * size[pool]
         if constraints.most is not None and out[s].sum() > constraints.most:
             out[s] = counts[s]
     return out

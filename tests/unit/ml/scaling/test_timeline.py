@@ -54,12 +54,19 @@ def test_the_first_hour_never_falls_below_what_the_present_load_needs():
 
 def test_the_fleet_shrinks_later_and_slower_than_the_need_and_grows_at_once():
     counts = np.array([[10], [2], [2], [2], [9]])
-    out = guarded(counts, np.array([4]), Constraints(hold=timedelta(hours=2), shrink=0.4))
+    one = np.array([1.0])
+    out = guarded(counts, np.array([4]), one, Constraints(hold=timedelta(hours=2), shrink=0.4))
     assert out.ravel().tolist() == [10, 10, 10, 6, 9]
-    at_once = guarded(counts, np.array([4]), Constraints(hold=timedelta(0), shrink=1.0))
+    at_once = guarded(counts, np.array([4]), one, Constraints(hold=timedelta(0), shrink=1.0))
     assert at_once.ravel().tolist() == counts.ravel().tolist()
-    bounded = guarded(np.array([[2]]), np.array([8]), Constraints(most=5))
+    bounded = guarded(np.array([[2]]), np.array([8]), one, Constraints(most=5))
     assert bounded.ravel().tolist() == [2]
+
+
+def test_a_change_of_types_keeps_only_what_is_missing_of_the_old_ones():
+    size = np.array([1.0, 4.0])
+    assert guarded(np.array([[0, 2]]), np.array([6, 0]), size, Constraints()).tolist() == [[0, 2]]
+    assert guarded(np.array([[0, 1]]), np.array([6, 0]), size, Constraints()).tolist() == [[2, 1]]
 
 
 def test_a_bound_or_a_budget_that_is_too_low_is_kept_or_told():
