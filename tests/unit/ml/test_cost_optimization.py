@@ -14,7 +14,8 @@ from aws_auto.ml.cost.bill import conformed
 from aws_auto.ml.cost.cost_forecast import CostForecast
 from aws_auto.ml.cost.usage_patterns_made import PATTERNS
 from aws_auto.ml.cost_optimization import CostOptimizationAI
-from aws_auto.ml.recipes import catalog
+from aws_auto.ml.recipes import catalog, recipe
+from aws_auto.protocols import silent
 from aws_auto.results import Decision, TrainReport, as_json
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
@@ -139,8 +140,11 @@ def test_a_machine_with_room_gets_a_smaller_size_where_the_fleet_has_taught_it(t
         metrics.filter(pl.col("resource_id") == "roomy").with_columns(resource_id=pl.lit(f"roomy-{i}"))
         for i in range(24)
     )
-    other = CostOptimizationAI(fleet)
-    other.train_cost_optimization_model()
+    other = CostOptimizationAI()
+    features = other.extract_infrastructure_features(fleet)
+    origin = recipe.lineage(features.frame, seed=0, simulated=True)
+    report = other.resource_optimizer.fit(features, seed=0, progress=silent, origin=origin)
+    assert report.recipe == "optimizer"
     found = other.resource_optimizer.predict(other.extract_infrastructure_features(fleet))
     assert {one["kind"] for one in found} == {"rightsize"}
     assert all(0.0 <= one["trouble"] <= 0.05 for one in found)
