@@ -31,7 +31,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from aws_auto.ml.cost.commitments import DEPTHS, Offer, best_level, cost, decide, look_back_level
+from aws_auto.ml.cost.commitments import DEPTHS, Offer, Plan, best_level, bought, cost, decide, look_back_level
 from aws_auto.ml.simulate.account import simulate
 
 CUR = Path(__file__).parents[1] / ".." / "shared" / "data" / "billing" / "cur"
@@ -92,8 +92,8 @@ def path(source: np.ndarray, kind: str, rng: np.random.Generator) -> np.ndarray:
     return hours
 
 
-def regrets(hours: np.ndarray, kind: str, discount: float, seed: int) -> tuple[float, float, float, int]:
-    """Ours, the look-back's, and half of the look-back's, in points of on-demand cost; and our tranches."""
+def regrets(hours: np.ndarray, kind: str, discount: float, seed: int) -> tuple[float, float, float, float]:
+    """Ours, the look-back's, and half of the look-back's, in points of on-demand cost; and our first part."""
     past, ahead = hours[: HISTORY[kind] * 24], hours[HISTORY[kind] * 24 :]
     offer = Offer(name="assumed", discount=discount, source="assumed for the bench", term=timedelta(days=AHEAD))
     ours = decide(past, offer, seed=seed, falls_a_year=STATED if kind.endswith("stated") else None)
@@ -103,21 +103,8 @@ def regrets(hours: np.ndarray, kind: str, discount: float, seed: int) -> tuple[f
     def points(levels: np.ndarray | float) -> float:
         return 100 * float((cost(ahead, levels, discount).sum() - least) / ahead.sum())
 
-    return points(_bought(ours.level, ours.tranches, past, ahead)), points(plain), points(0.5 * plain), ours.tranches
-
-
-def _bought(level: float, tranches: int, past: np.ndarray, ahead: np.ndarray) -> np.ndarray:
-    """What is held in each hour: the next tranche is bought unless the last day cost 15 % less than its weekday did."""
-    held, share = np.zeros(len(ahead)), 1 / tranches
-    everything = np.concatenate([past, ahead])
-    for week in range(1, tranches):
-        now = len(past) + week * 168
-        if everything[now - 24 : now].sum() < 0.85 * everything[now - 192 : now - 168].sum():
-            break
-        if everything[now - 168 : now].sum() < 0.85 * past[-168:].sum():
-            break
-        held[week * 168 :] += level * share
-    return held + level * share
+    held = bought(Plan(ours.level, ours.first, ours.weeks), past, ahead)
+    return points(held), points(plain), points(0.5 * plain), ours.first
 
 
 def main() -> None:
@@ -163,7 +150,7 @@ def _said(values: np.ndarray, seed: int) -> dict[str, Any]:
         "ratio": round(mean[0] / max(mean[1], 1e-9), 2),
         "ratio interval": ratio,
         "worst ours, look-back": [round(float(v), 1) for v in values[:, :2].max(axis=0)],
-        "tranches": round(mean[3], 1),
+        "bought at once": round(mean[3], 2),
     }
 
 

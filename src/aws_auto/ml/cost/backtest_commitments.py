@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from aws_auto.ml.cost.commitments import LOOK_BACK, best_level, bought, cost, decide, look_back_level
+from aws_auto.ml.cost.commitments import LOOK_BACK, Plan, best_level, bought, cost, decide, look_back_level
 from aws_auto.results import Interval
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def _ways(hours: Array, offer: Offer, moments: range, seed: int) -> tuple[dict[s
         past, ahead = hours[: day * 24], hours[day * 24 :]
         ours = decide(past, offer, seed=seed)
         held: dict[str, Array | float] = {
-            OURS: bought(ours.level, ours.tranches, past, ahead),
+            OURS: bought(Plan(ours.level, ours.first, ours.weeks), past, ahead),
             LOOKING_BACK: look_back_level(past, offer.discount),
             CLAIRVOYANT: best_level(ahead, offer.discount),
         }

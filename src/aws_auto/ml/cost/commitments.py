@@ -4,8 +4,13 @@ Who commits to ``c`` of on-demand cost an hour at a discount ``d`` pays ``c (1 -
 demand. The cheapest level for hours X is the d-quantile of X (the critical fractile of the newsvendor), so all depends
 on the hours to come. The last month's quantile, which tools recommend, is right while nothing changes. Here the hours
 to come are drawn from the present level of usage (days before a shift are scaled to it) and fall, in a share of the
-scenarios, as often as usage fell before. Purchases may be laddered: tranches a week apart, the rest of which is not
-bought once usage fell. Rates come from the caller; none is known here.
+scenarios, as often as usage fell before. Purchases may be laddered: a part now, the rest in weekly parts that are not
+bought once usage fell.
+
+What was never seen may come all the same. So the plan is not the one that costs least on average, but the one that
+costs least if usage falls within thirty days, of all that cost on average at most a small premium more: a restricted
+Bayes solution (J. L. Hodges and E. L. Lehmann, 1952, Annals of Mathematical Statistics 23). Rates come from the caller;
+none is known here.
 """
 
 from __future__ import annotations
@@ -44,7 +49,12 @@ _RECENT_DAYS = 56
 _PATHS = 200
 #: Days ahead that scenarios are made of; of a longer term a sample.
 _MOST_DAYS = 120
-_TRANCHES = (1, 2, 4)
+#: Share of the level that is bought now, and in how many weekly parts the rest is.
+_LADDERS = ((1.0, 0), (0.95, 1), (0.9, 1), (0.8, 1), (0.65, 1), (0.5, 1), (0.25, 3))
+#: What is paid, in shares of the on-demand cost, for losing less when usage falls soon. A choice, not a measurement.
+PREMIUM = 0.003
+#: Ladders are tried at so many levels on either side of the best one without a ladder.
+_NEAR = 6
 #: Usage that is this share lower than before stops the ladder.
 FELL = 0.15
 _WEEK = 7 * 24
@@ -105,8 +115,25 @@ class Shift:
     ratio: float
 
 
+@dataclass(frozen=True)
+class Plan:
+    """What is bought when: ``first`` of ``level`` now, the rest in ``weeks`` equal parts a week apart."""
+
+    level: float
+    first: float = 1.0
+    weeks: int = 0
+
+    def held(self, at: Array, until: Array | float) -> Array:
+        """Share of the level that is held ``at`` these hours from now by who buys no more after ``until``."""
+        bought = np.minimum(at // _WEEK, self.weeks)
+        stop = np.minimum(until, self.weeks * _WEEK) // _WEEK
+        parts = np.minimum(bought, stop[..., None]) if np.ndim(until) else np.minimum(bought, stop)
+        share: Array = self.first + (1.0 - self.first) * parts / max(self.weeks, 1)
+        return share
+
+
 def decide(hourly: Array, offer: Offer, *, seed: int, falls_a_year: float | None = None) -> Commitment:
-    """The level and the ladder that cost least over the scenarios.
+    """The level and the ladder for the hours to come.
 
     Args:
         hourly: on-demand cost an hour of what the offer would cover and nothing else covers, whole days, newest last.
@@ -130,23 +157,24 @@ def decide(hourly: Array, offer: Offer, *, seed: int, falls_a_year: float | None
     depths = (*DEPTHS, *(1.0 - one.ratio for one in falls)) if falls_a_year is None else DEPTHS
     length = max(int(offer.term / timedelta(hours=1)), 24)
     ahead = scenarios(hourly, found, hours=length, rate=rate, depths=depths, seed=seed)
-    level, tranches = best_plan(ahead, offer.discount)
+    plan = best_plan(ahead, fallen(ahead, depths, seed=seed), offer.discount)
     plain = look_back_level(hourly, offer.discount)
-    savings = _savings(ahead, level, tranches, offer.discount)
+    savings = _savings(ahead, plan, offer.discount)
     low, high = np.quantile(savings, [0.1, 0.9])
     return Commitment(
         offer=offer.name,
         discount=offer.discount,
         source=offer.source,
-        level=level,
-        pays=level * (1.0 - offer.discount),
-        tranches=tranches,
+        level=plan.level,
+        pays=plan.level * (1.0 - offer.discount),
+        first=plan.first,
+        weeks=plan.weeks,
         saving=float(savings.mean()),
         low=float(low),
         high=float(high),
         trouble=float((savings < 0.0).mean()),
         look_back_level=plain,
-        look_back_saving=float(_savings(ahead, plain, 1, offer.discount).mean()),
+        look_back_saving=float(_savings(ahead, Plan(plain), offer.discount).mean()),
         falls_seen=len(falls),
         falls_a_year=rate * 365.0,
         days=days,
@@ -168,23 +196,22 @@ def cost(hours: Array, levels: Array | float, discount: float) -> Array:
     return np.asarray(levels * (1.0 - discount) + np.maximum(hours - levels, 0.0))
 
 
-def bought(level: float, tranches: int, past: Array, ahead: Array) -> Array:
-    """What is held in each hour ahead by who follows the ladder: the next tranche is bought unless usage fell.
+def bought(plan: Plan, past: Array, ahead: Array) -> Array:
+    """What is held in each hour ahead by who follows the plan: nothing more is bought once usage fell.
 
     It fell when the last day cost `FELL` less than its weekday did a week before, or the last week than the week before
     the decision.
     """
-    held, share = np.zeros(len(ahead)), level / tranches
-    everything = np.concatenate([past, ahead])
-    for week in range(1, tranches):
+    everything, until = np.concatenate([past, ahead]), float(len(ahead))
+    for week in range(1, plan.weeks + 1):
         now = len(past) + week * _WEEK
         if now > len(everything):
             break
         day, same_day = everything[now - 24 : now].sum(), everything[now - 24 - _WEEK : now - _WEEK].sum()
         if day < (1.0 - FELL) * same_day or everything[now - _WEEK : now].sum() < (1.0 - FELL) * past[-_WEEK:].sum():
+            until = float(week * _WEEK - 1)
             break
-        held[week * _WEEK :] += share
-    return held + share
+    return plan.level * plan.held(np.arange(len(ahead), dtype=float), until)
 
 
 def shifts(hourly: Array) -> tuple[Shift, ...]:
@@ -248,35 +275,50 @@ def _sampled(days: int) -> NDArray[np.int64]:
     return np.arange(0, days, step + (step % 7 == 0))
 
 
-def best_plan(ahead: Scenarios, discount: float) -> tuple[float, int]:
-    """The level and the number of weekly tranches that cost least on average; the plainest where they are equal."""
+def fallen(ahead: Scenarios, depths: tuple[float, ...], *, seed: int) -> Scenarios:
+    """The same hours with a fall in every path, at any moment of the first thirty days."""
+    rng = np.random.default_rng(seed + 1)
+    n = len(ahead.paths)
+    soon = min(LOOK_BACK * 24.0, float(ahead.at[-1]) + 1.0)
+    falls_at = (rng.permutation(n) + rng.random(n)) / n * soon
+    depth = rng.choice(depths, n)
+    after = ahead.at[None] >= falls_at[:, None]
+    return Scenarios(ahead.paths * np.where(after, 1.0 - depth[:, None], 1.0), falls_at, ahead.at)
+
+
+def best_plan(ahead: Scenarios, stressed: Scenarios, discount: float) -> Plan:
+    """Of the plans that cost at most the premium more than the cheapest, the one that costs least under stress."""
     levels = np.unique(
         [best_level(ahead.paths, discount), *np.quantile(ahead.paths, np.linspace(0.01, 0.99, 25)).tolist()]
     )
-    tried = []
-    for tranches in _TRANCHES:
-        if tranches * _WEEK > ahead.at[-1] + 1:
-            continue
-        for level in levels:
-            spent = float(cost(ahead.paths, float(level) * _held(ahead, tranches), discount).mean())
-            tried.append((spent, tranches, float(level)))
-    if not tried:
-        return best_level(ahead.paths, discount), 1
-    _, tranches, level = min(tried)
-    return level, tranches
+    plain = [_spent(ahead, Plan(float(level)), discount) for level in levels]
+    best = int(np.argmin(plain))
+    near = levels[max(best - _NEAR, 0) : best + _NEAR + 1]
+    plans = [Plan(float(level)) for level in levels]
+    for first, weeks in _LADDERS[1:]:
+        if weeks * _WEEK <= ahead.at[-1]:
+            plans += [Plan(float(level), first, weeks) for level in near]
+    tried = [(_spent(ahead, plan, discount), plan) for plan in plans]
+    cheapest = min(tried, key=lambda one: (one[0], one[1].weeks))[1]
+    soon = Scenarios(ahead.paths[:, ahead.at < LOOK_BACK * 24], ahead.falls_at, ahead.at[ahead.at < LOOK_BACK * 24])
+    # Over a long term a ladder costs little; it must cost little in its first month as well.
+    most = [_spent(one, cheapest, discount) + PREMIUM * float(one.paths.mean()) for one in (ahead, soon)]
+    allowed = [
+        (_spent(stressed, plan, discount), spent, plan.weeks, plan)
+        for spent, plan in tried
+        if spent <= most[0] and _spent(soon, plan, discount) <= most[1]
+    ]
+    return min(allowed, key=lambda one: one[:3])[3]
 
 
-def _held(ahead: Scenarios, tranches: int) -> Array:
-    """Share of the level that is held in each hour: a tranche a week until all are bought or usage fell."""
-    bought = np.minimum(ahead.at // _WEEK, tranches - 1)
-    until = np.clip(ahead.falls_at / _WEEK, 0, tranches - 1).astype(int)
-    share: Array = (np.minimum(bought[None], until[:, None]) + 1.0) / tranches
-    return share
+def _spent(ahead: Scenarios, plan: Plan, discount: float) -> float:
+    """Mean cost of an hour."""
+    return float(cost(ahead.paths, plan.level * plan.held(ahead.at, ahead.falls_at), discount).mean())
 
 
-def _savings(ahead: Scenarios, level: float, tranches: int, discount: float) -> Array:
+def _savings(ahead: Scenarios, plan: Plan, discount: float) -> Array:
     """Share of the on-demand cost that is saved in each path."""
-    spent = cost(ahead.paths, level * _held(ahead, tranches), discount).sum(axis=1)
+    spent = cost(ahead.paths, plan.level * plan.held(ahead.at, ahead.falls_at), discount).sum(axis=1)
     whole = ahead.paths.sum(axis=1)
     saved: Array = 1.0 - spent / np.maximum(whole, 1e-9)
     return saved

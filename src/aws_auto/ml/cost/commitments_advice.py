@@ -186,7 +186,11 @@ def _abstain(reason: str, collect: str) -> Abstained:
 
 def _said(one: Commitment, hourly: Array, first: date, currency: str, until: datetime) -> Recommendation:
     month = _month(hourly)
-    parts = "at once" if one.tranches == 1 else f"in {one.tranches} weekly parts, and stop if usage falls"
+    parts = "at once"
+    now, later = one.pays * one.first, one.pays * (1.0 - one.first) / max(one.weeks, 1)
+    then = "" if one.weeks == 0 else f"; {later:.3f} more a week later" + (f", {one.weeks} times" * (one.weeks > 1))
+    if one.weeks:
+        parts = f"({one.first:.0%} now, the rest in {one.weeks} weekly part{'s' * (one.weeks > 1)} unless usage falls)"
     days = hourly.reshape(-1, 24)[-30:]
     begin = first + timedelta(days=len(hourly) // 24 - len(days))
     pays = f"{one.pays:.3f} {currency} an hour"
@@ -217,8 +221,7 @@ def _said(one: Commitment, hourly: Array, first: date, currency: str, until: dat
         ),
         rollback="none after the purchase, but a plan bought by mistake can be returned within 7 days",
         expires=until + _EXPIRES,
-        command="console: Billing and Cost Management > Savings Plans > Purchase; hourly commitment"
-        f" {one.pays / one.tranches:.3f}" + ("" if one.tranches == 1 else " now, and as much again each week"),
+        command=f"console: Billing and Cost Management > Savings Plans > Purchase; hourly commitment {now:.3f}{then}",
         # What was bought this month is not what is still worth buying in the next.
         subject=f"{currency} {until:%Y-%m}",
     )

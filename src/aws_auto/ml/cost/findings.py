@@ -261,7 +261,8 @@ class Commitment:
         source: where that rate is from.
         level: on-demand cost an hour that is covered once all is bought; 0 is nothing.
         pays: the fee an hour for it.
-        tranches: in how many weekly parts it is bought; the rest is not bought once usage fell.
+        first: the share of it that is bought now.
+        weeks: in how many weekly parts the rest is bought, unless usage falls; 0 where all is bought now.
         saving: expected share of the on-demand cost over the term; ``low`` and ``high`` are its 10 % and 90 %
             quantiles over the scenarios.
         trouble: share of the scenarios in which it costs more than it saves.
@@ -277,7 +278,8 @@ class Commitment:
     source: str
     level: float
     pays: float
-    tranches: int
+    first: float
+    weeks: int
     saving: float
     low: float
     high: float

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from aws_auto.ml.cost.backtest_commitments import CLAIRVOYANT, LOOKING_BACK, OURS, replay_commitments
-from aws_auto.ml.cost.commitments import Offer, bought
+from aws_auto.ml.cost.commitments import Offer, Plan, bought
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 PLAN = Offer(name="plan", discount=0.3, source="a quote", term=timedelta(days=365))
@@ -21,7 +21,7 @@ def test_flat_usage_is_committed_on_by_all_alike():
     ways = {one.method: one for one in found.methods}
     assert ways[CLAIRVOYANT].saving == pytest.approx(0.3)
     assert ways[LOOKING_BACK].saving == pytest.approx(0.3)
-    assert ways[OURS].saving == pytest.approx(0.3)
+    assert 0.29 < ways[OURS].saving <= 0.3 + 1e-9
     assert ways[CLAIRVOYANT].monthly == pytest.approx(0.3 * 2.0 * 730)
     assert (found.decisions, found.first, found.why) == (5, date(2026, 3, 2), "")
     assert all(one.lost == 0.0 for one in found.methods)
@@ -58,16 +58,16 @@ def test_one_decision_has_an_interval_of_its_own():
 
 
 def test_the_ladder_goes_on_while_usage_holds():
-    held = bought(4.0, 4, np.full(30 * 24, 4.0), np.full(30 * 24, 4.0))
+    held = bought(Plan(4.0, 0.25, 3), np.full(30 * 24, 4.0), np.full(30 * 24, 4.0))
     assert held[[0, 7 * 24, 14 * 24, 21 * 24, -1]].tolist() == [1.0, 2.0, 3.0, 4.0, 4.0]
 
 
 def test_the_ladder_stops_when_a_day_or_a_week_is_lower():
     ahead = np.concatenate([np.full(6 * 24, 4.0), np.full(24 * 24, 2.0)])
-    assert bought(4.0, 4, np.full(30 * 24, 4.0), ahead)[-1] == 1.0
+    assert bought(Plan(4.0, 0.25, 3), np.full(30 * 24, 4.0), ahead)[-1] == 1.0
     slow = np.repeat(4.0 * 0.98 ** np.arange(30), 24)
-    assert bought(4.0, 4, np.full(30 * 24, 4.0), slow)[-1] == 2.0
+    assert bought(Plan(4.0, 0.25, 3), np.full(30 * 24, 4.0), slow)[-1] == 2.0
 
 
 def test_the_ladder_ends_with_the_history():
-    assert bought(4.0, 4, np.full(30 * 24, 4.0), np.full(10 * 24, 4.0))[-1] == 2.0
+    assert bought(Plan(4.0, 0.25, 3), np.full(30 * 24, 4.0), np.full(10 * 24, 4.0))[-1] == 2.0
