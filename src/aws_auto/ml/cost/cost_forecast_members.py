@@ -26,13 +26,14 @@ NAMES = (
     "median of the last week",
     "level, slow",
     "level, faster",
+    "level and weekdays, very slow",
     "level and weekdays, slow",
     "level and weekdays, faster",
     "level and weekdays, fast",
     "level and weekdays since the last step",
     "median of a week since the last step",
 )
-_SLOW, _FASTER, _FAST = 0.2, 0.4, 0.7
+_VERY_SLOW, _SLOW, _FASTER, _FAST = 0.07, 0.2, 0.4, 0.7
 _REACH = 60
 _PROFILE_WEEKS = 4
 #: A step parts the days before it from those after it without overlap, and moves their median by this share.
@@ -66,6 +67,7 @@ def forecasts(past: Floats, ahead: int) -> Floats:
         np.median(week, axis=1)[:, None] * flat,
         _level(recent, _SLOW, everything) * flat,
         _level(recent, _FASTER, everything) * flat,
+        _level(plain, _VERY_SLOW, everything) * ahead_profile,
         _level(plain, _SLOW, everything) * ahead_profile,
         _level(plain, _FASTER, everything) * ahead_profile,
         _level(plain, _FAST, everything) * ahead_profile,
