@@ -90,6 +90,8 @@ def _said(scene: Scene, signs: Sequence[Sign], *, missing: bool) -> tuple[str, .
 
 def _degree(e: Evidence, how: How) -> float:
     clear = min(e.strength / _CLEAR, 1.0)
+    if family(e.metric) == "demand":
+        clear = max(clear, _multiplied(e))
     up = clear if e.change > 0 else 0.0
     answers: dict[How, float] = {
         "rises": up * min(abs(e.relative) / 0.15, 1.0),
@@ -100,6 +102,11 @@ def _degree(e: Evidence, how: How) -> float:
         "leaps": up * float(np.clip(e.relative - 0.5, 0.0, 1.0)),
     }
     return answers[how]
+
+
+def _multiplied(e: Evidence) -> float:
+    """Demand that doubled while the symptom was felt has risen, even at night, when it is little beside the day's."""
+    return float(np.clip(e.relative, 0.0, 1.0)) * (e.correlation or 0.0) if e.correlation and e.correlation > 0 else 0.0
 
 
 def _facts(ranking: Ranking, suspect: str, frame: MetricFrame) -> dict[Fact, float]:
@@ -132,7 +139,7 @@ def _alone(seen: Sequence[Evidence]) -> float:
 
 
 def _released(ranking: Ranking, suspect: str, frame: MetricFrame) -> float:
-    """1 when a version column of the suspect changed within an incident's length (an hour at least) before the start.
+    """1 when a version column of the suspect changed within an incident's length (one to three hours) before the start.
 
     A change that was only seen during the incident counts less: it may have been collected late, or be the way back.
     """
@@ -143,7 +150,7 @@ def _released(ranking: Ranking, suspect: str, frame: MetricFrame) -> float:
     for column in columns:
         known = rows.select(TIMESTAMP, column).drop_nulls()
         changed = known.filter(pl.col(column) != pl.col(column).shift(1))[TIMESTAMP]
-        slack = max(end - start, timedelta(hours=1))
+        slack = min(max(end - start, timedelta(hours=1)), timedelta(hours=3))
         found = max(
             (_SEEN_LATE if t > start + _TOLERANCE else 1.0 for t in changed if start - t <= slack), default=found
         )

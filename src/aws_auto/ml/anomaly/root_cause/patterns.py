@@ -142,6 +142,6 @@ PATTERNS: tuple[Pattern, ...] = (
             Sign("calls or traffic rose", ("request_count", "network_out", "network_io")),
             Sign("no user came", fact="alone"),
         ),
-        opposes=(_cpu_rises, Sign("users came", ("active_users",))),
+        opposes=(_cpu_rises, _released, Sign("users came", ("active_users",))),
     ),
 )

@@ -127,6 +127,25 @@ def test_cost_that_leaps_without_users_is_runaway_usage(estate, wobble):
     assert named(scene.frame(), "hourly_cost", None) == "runaway_usage"
 
 
+def test_cost_that_leaps_with_a_release_is_a_release(estate, wobble):
+    scene = estate().add(
+        "front", {"hourly_cost": (1, 6), "latency": (100, 500), "request_count": (100, 0)}, shape=wobble
+    )
+    version = pl.when(pl.col("timestamp") < FELT).then(pl.lit("41")).otherwise(pl.lit("42"))
+    assert named(MetricFrame.of(scene.frame().data.with_columns(version=version)), "hourly_cost", None) == "deploy"
+
+
+def test_demand_that_doubles_in_a_quiet_hour_is_a_surge_though_it_is_little_beside_the_day(estate, wobble):
+    scene = estate().add("front", {"cpu_utilization": (20, 30), "request_count": (100, 0)}, shape=wobble)
+    frame = scene.frame().data.with_row_index("place")
+    day = 1 + 20 * (pl.col("place") % 288).is_between(0, 140)
+    quiet = pl.col("request_count") * day
+    felt = pl.col("timestamp") >= FELT
+    surge = pl.when(felt).then(pl.lit(pl.Series([100 + 250 * w for w in wobble] * 25)).gather(pl.col("place") % 12))
+    frame = frame.with_columns(request_count=surge.otherwise(quiet)).drop("place")
+    assert named(MetricFrame.of(frame), "cpu_utilization", None) == "traffic_surge"
+
+
 def test_when_nothing_fits_no_pattern_is_named_and_the_actions_only_look(estate, wobble):
     scene = two(estate, {"queue_depth": (10, 400)}, shape=wobble)
     answer = analyse(scene.frame(), ("front", "latency", FELT, OVER), topology=GRAPH)
