@@ -2,7 +2,8 @@
 
 https://focus.finops.org: names are FOCUS's own in snake case. Of our own are ``timestamp``, the moment that a charge is
 filed under (``charge_period_start``, moved into its billing period where it lies outside); ``instance_type``;
-``usage_type`` and ``operation``, the AWS words (FOCUS: x_UsageType, x_Operation); and ``line_item_type``, the word that
+``usage_type`` and ``operation``, the AWS words (FOCUS: x_UsageType, x_Operation); ``commitment_discount_end``, when a
+commitment ends, on the lines of its fee where the bill says so; and ``line_item_type``, the word that
 ``charge_category`` was read from. Tags are columns ``tag_<key>``, the key in snake case.
 
 Four costs stand side by side, and a sum is meaningful within one of them only:
@@ -52,6 +53,7 @@ COLUMNS: Mapping[str, pl.DataType] = {
     "commitment_discount_id": pl.String(),
     "commitment_discount_type": pl.String(),
     "commitment_discount_status": pl.String(),
+    "commitment_discount_end": _TIME,
     "consumed_quantity": pl.Float64(),
     "consumed_unit": pl.String(),
     "billed_cost": pl.Float64(),

@@ -157,7 +157,25 @@ class _Part:
             "start": first,
             "end": min(ends, self.until),  # type: ignore[type-var]
             "currency": self.rows["billing_currency"][0] or "unknown",
+            "ends": self.term_ends,
+            "covers": self.covers,
         }
+
+    @property
+    def term_ends(self) -> datetime | None:
+        """The latest end that its lines name."""
+        if "commitment_discount_end" not in self.rows.columns:
+            return None
+        found: datetime | None = self.rows["commitment_discount_end"].max()  # type: ignore[assignment]
+        return found
+
+    @property
+    def covers(self) -> float | None:
+        """What the covered usage would cost on demand, less what it costs."""
+        used = self.used
+        if "list_cost" not in used.columns or used["list_cost"].null_count() or used["effective_cost"].null_count():
+            return None
+        return float(used["list_cost"].sum()) - float(used["effective_cost"].sum())
 
     def notes(self) -> list[str]:
         fees = self.fees

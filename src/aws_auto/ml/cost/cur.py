@@ -100,7 +100,9 @@ _MOMENTS = {
 }
 _ACCOUNTS = {"bill_payer_account_id": "billing_account_id", "line_item_usage_account_id": "sub_account_id"}
 _MAPS = ("resource_tags", "product")
-_READ = {*_TEXTS, *_NUMBERS, *_MOMENTS, *_ACCOUNTS, *_MAPS}
+#: When a commitment ends; some reports hold other words in it, which then mean nothing.
+_ENDS = ("reservation_end_time", "savings_plan_end_time")
+_READ = {*_TEXTS, *_NUMBERS, *_MOMENTS, *_ACCOUNTS, *_MAPS, *_ENDS}
 
 
 def renames(columns: Sequence[str]) -> dict[str, str]:
@@ -133,8 +135,21 @@ def rows(table: pl.DataFrame) -> pl.DataFrame:
     read = read.with_columns(pl.lit(None, pl.String).alias(name) for name in absent)
     unknown = [name for name in _NUMBERS.values() if name not in read.columns]
     read = read.with_columns(pl.lit(None, pl.Float64).alias(name) for name in unknown)
+    read = read.with_columns(_ends(table))
     read = read.with_columns(_kinds(read["line_item_type"])).with_columns(_facts(read)).with_columns(_costs())
     return pl.concat([read, _tags(table)], how="horizontal")
+
+
+def _ends(table: pl.DataFrame) -> pl.Series:
+    """When the commitment of each line ends; null where that is not said."""
+    kept = table.select(pl.col(one).cast(pl.String) for one in _ENDS if one in table.columns)
+    texts = [
+        pl.col(one).str.replace(" UTC", "").str.to_datetime(time_unit="us", time_zone="UTC", strict=False)
+        for one in kept.columns
+    ]
+    if not texts:
+        return pl.Series("commitment_discount_end", [None] * len(table), pl.Datetime("us", "UTC"))
+    return kept.select(pl.coalesce(texts).alias("commitment_discount_end")).to_series()
 
 
 def unknown_types(line_item_type: pl.Series) -> dict[str, int]:

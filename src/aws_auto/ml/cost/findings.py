@@ -41,6 +41,8 @@ class CommitmentUse:
         unused_fee: the part of the recurring fee that bought nothing.
         unused_amortised: the same with the share of the upfront payment, None where the bill does not say.
         evidence: what was used, by day.
+        ends: when its term is over; None where the bill does not say.
+        covers: what the covered usage costs more on demand; None where the bill does not say.
         notes: what a reader must know.
     """
 
@@ -60,6 +62,8 @@ class CommitmentUse:
     unused_amortised: float | None
     currency: str
     evidence: Line
+    ends: datetime | None = None
+    covers: float | None = None
     notes: tuple[str, ...] = ()
 
 

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 _LASTS = timedelta(days=30)
 _STALE = timedelta(days=7)
+#: The end of a commitment is told this long before.
+_SOON = timedelta(days=60)
 #: Unused money under this share of a commitment is rounding and restarts.
 _UNUSED = 0.02
 
@@ -68,7 +70,7 @@ def recommend(
         items=items,
         abstained=tuple(found.abstained),
         totals=_totals(bill, items, until - max(first, until - _LASTS)),
-        notes=(*_notes(until, now, metrics), *_stale_rates(used, found.terms, now)),
+        notes=(*_notes(until, now, metrics), *_ending(bill, until), *_stale_rates(used, found.terms, now)),
     )
 
 
@@ -86,6 +88,23 @@ def _notes(until: datetime, now: datetime, metrics: MetricFrame | None) -> tuple
     if metrics is None or CPU_MAX not in metrics.data.columns:
         notes.append(f"no {CPU_MAX}: whether a running machine is busy is not known, and nothing is called idle for it")
     return tuple(notes)
+
+
+def _ending(bill: pl.DataFrame, until: datetime) -> list[str]:
+    """Commitments that end soon, or have just ended, and what their usage then costs more."""
+    said = {}
+    for one in sorted(commitment_use(bill), key=lambda one: one.start):
+        if one.ends is None or not until - _LASTS <= one.ends <= until + _SOON:
+            continue
+        hours = max((one.end - one.start) / timedelta(hours=1), 1.0)
+        what = f"{one.count:g} x {one.instance_type}" if one.count and one.instance_type else "plan"
+        verb = "ended" if one.ends < until else "ends"
+        cost = ""
+        if one.covers is not None and one.covers > 0:
+            more = one.covers / hours * HOURS_A_MONTH
+            cost = f"; without it the usage that it covers costs {more:,.2f} {one.currency} a month more"
+        said[one.commitment_id] = f"the {one.kind} {what} {verb} on {one.ends:%Y-%m-%d}{cost}"
+    return list(said.values())
 
 
 def _stale_rates(used: pl.DataFrame, terms: Terms, now: datetime) -> list[str]:

@@ -179,6 +179,24 @@ TABLE: tuple[Meaning, ...] = (
         collect="age, volume and image of each: aws ec2 describe-snapshots --owner-ids self; aws ec2 describe-images",
     ),
     Meaning(
+        name="EBS provisioned IOPS",
+        pattern=r"^EBS:VolumeP-(?:IOPS|Throughput)\.",
+        role="stores",
+        collect="CloudWatch VolumeReadOps and VolumeWriteOps Maximum of 14 days",
+    ),
+    Meaning(
+        name="RDS provisioned IOPS",
+        pattern=r"^RDS:(?:Multi-AZ-)?(?:PIOPS|GP3-PIOPS|GP3-Throughput)$",
+        role="stores",
+        collect="CloudWatch ReadIOPS and WriteIOPS Maximum of 14 days",
+    ),
+    Meaning(
+        name="extended support of an old version",
+        pattern=r"ExtendedSupport",
+        role="stores",
+        collect="which version each has, and when it can be upgraded: the surcharge ends with the upgrade",
+    ),
+    Meaning(
         name="RDS backup storage",
         pattern=r"^(?:RDS|Aurora):(?:ChargedBackupUsage|BackupUsage)$",
         role="stores",

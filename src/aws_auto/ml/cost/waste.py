@@ -162,6 +162,8 @@ def _what_is_missing(meaning: Meaning) -> str:
         return "which are attached, and to a running or a stopped instance, is not on a bill"
     if meaning.name in ("EBS snapshot", "RDS backup storage"):
         return "how old each is, and what needs it, is not on a bill"
+    if meaning.name == "extended support of an old version":
+        return "it is a surcharge for a version that is out of standard support"
     return "how busy each is, is not on a bill"
 
 

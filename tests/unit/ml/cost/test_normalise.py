@@ -359,3 +359,16 @@ def test_times_with_and_without_zones_are_utc():
     assert normalise(table).rows["timestamp"].to_list()[0] == datetime(2018, 10, 1, tzinfo=UTC)
     offset = only(cur(line(line_item_usage_start_date="2023-11-01T06:00:00+01:00")))
     assert offset["timestamp"] == datetime(2023, 11, 1, 5, tzinfo=UTC)
+
+
+def test_when_a_reservation_ends_is_read_and_other_words_in_its_place_mean_nothing():
+    table = pl.DataFrame(
+        {
+            "lineItem/UsageStartDate": ["2018-10-01T00:00:00Z"] * 3,
+            "lineItem/LineItemType": ["RIFee", "RIFee", "Usage"],
+            "lineItem/UnblendedCost": ["1", "1", "1"],
+            "reservation/EndTime": ["2019-04-24T00:34:00.000Z", "Unknown", ""],
+        }
+    )
+    ends = normalise(table).rows["commitment_discount_end"].to_list()
+    assert ends == [datetime(2019, 4, 24, 0, 34, tzinfo=UTC), None, None]

@@ -195,3 +195,48 @@ def test_a_bill_without_resource_ids_says_what_is_needed(make):
     assert found.items == ()
     assert "names no resources" in found.abstained[0].reason
     assert "resource ids" in found.abstained[0].collect
+
+
+@pytest.mark.parametrize(
+    ("ends", "said"),
+    [
+        (datetime(2026, 4, 20, tzinfo=UTC), "the Reserved Instance 1 x c5.large ends on 2026-04-20"),
+        (datetime(2026, 3, 20, tzinfo=UTC), "the Reserved Instance 1 x c5.large ended on 2026-03-20"),
+        (datetime(2026, 9, 1, tzinfo=UTC), None),
+        (datetime(2026, 1, 1, tzinfo=UTC), None),
+        (None, None),
+    ],
+)
+def test_a_commitment_that_ends_is_told_with_what_its_usage_then_costs_more(make, ends, said):
+    named = {"commitment_discount_id": "ri-1", "commitment_discount_type": "Reserved Instance"}
+    make.usage(
+        "BoxUsage:c5.large",
+        resource=MACHINE,
+        cost=0.0,
+        instance_type="c5.large",
+        effective_cost=0.05,
+        list_cost=0.085,
+        pricing_category="Committed",
+        commitment_discount_status="Used",
+        **named,
+    )
+    make.line(
+        timestamp=START,
+        charge_period_end=START + timedelta(days=28),
+        charge_category="Purchase",
+        charge_frequency="Recurring",
+        line_item_type="RIFee",
+        usage_type="HeavyUsage:c5.large",
+        consumed_quantity=28 * 24.0,
+        billed_cost=33.6,
+        effective_cost=0.0,
+        commitment_discount_end=ends,
+        **named,
+    )
+    notes = [note for note in recommend(make.bill, now=NOW).notes if "Reserved Instance" in note]
+    if said is None:
+        assert notes == []
+        return
+    (note,) = notes
+    assert note.startswith(said)
+    assert f"costs {0.035 * 730:.2f} USD a month more" in note

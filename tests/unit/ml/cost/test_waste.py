@@ -104,3 +104,23 @@ def test_of_snapshots_that_all_came_later_no_age_is_said(make):
     make.usage("EBS:SnapshotUsage", resource="snap-2", cost=0.01, days=10, start=START + timedelta(days=18))
     (one,) = [one for one in waste(make.bill) if one.what == "EBS snapshot"]
     assert "days old" not in one.proof
+
+
+@pytest.mark.parametrize(
+    ("usage_type", "what"),
+    [
+        ("RDS:Multi-AZ-PIOPS", "RDS provisioned IOPS"),
+        ("EUW2-EBS:VolumeP-IOPS.piops", "EBS provisioned IOPS"),
+        ("USE1-ExtendedSupport:Yr1-Yr2:MySQL8.0", "extended support of an old version"),
+        ("USE1-AmazonEKS-Hours:extendedSupport", None),
+    ],
+)
+def test_what_is_paid_for_and_may_not_be_needed_is_named_with_its_money(make, usage_type, what):
+    make.usage(usage_type, resource="arn:aws:rds:us-east-1:111122223333:db:orders", cost=0.27)
+    found = waste(make.bill)
+    if what is None:
+        assert found == ()
+        return
+    (one,) = found
+    assert (one.what, one.verdict) == (what, "unknown")
+    assert one.monthly.expected == pytest.approx(0.27 * 730)
