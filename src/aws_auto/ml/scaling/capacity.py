@@ -34,6 +34,8 @@ LEAST_ROWS = 20
 LEVELS = (0.1, 0.5, 0.9, 0.975)
 STEPS = (1, 2, 3, 4)
 ROUNDS = 60
+#: Less than this share of the usual load is as good as none.
+LEAST_LOAD = 1e-3
 #: The documented groups of features, and what belongs to each.
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "predicted_demand": ("demand", "rise", "step", "hour", "weekday"),
@@ -213,8 +215,8 @@ def question(
         asked = asked.join(facts, on=[RESOURCE, "at"], how="left", maintain_order="left")
     return asked.with_columns(
         proportional=pl.col("load") * usual_work / knee,
-        demand=(pl.col("load") / usual_load).log(),
-        rise=(pl.col("load") / pl.col("load_then")).log(),
+        demand=(pl.col("load") / usual_load).clip(LEAST_LOAD).log(),
+        rise=(pl.col("load") / pl.col("load_then")).clip(LEAST_LOAD).log(),
         step=pl.lit(step, pl.Int64),
         hour=pl.col("at").dt.hour(),
         weekday=pl.col("at").dt.weekday(),
@@ -224,7 +226,8 @@ def question(
 def features(asked: pl.DataFrame) -> Floats:
     """The columns of `GROUPS`, NaN where unknown, ``(n, features)``."""
     names = [n for group in GROUPS.values() for n in group]
-    return np.asarray(asked.select(pl.col(names).cast(pl.Float64).fill_null(np.nan)).to_numpy())
+    found = asked.select(pl.col(names).cast(pl.Float64).fill_null(np.nan)).to_numpy()
+    return np.where(np.isfinite(found), found, np.nan)  # the logarithm of nothing is unknown
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,16 @@ def test_a_fleet_without_forecast_or_without_metrics_of_late_is_left_out_with_th
     assert plan_capacity(model, silent).left_out == {"box": "it sent no metrics of late"}
 
 
+def test_no_demand_at_all_asks_for_the_least_that_is_allowed(scaling_door, forecast):
+    none = replace(forecast, demand={name: 0 * quantiles for name, quantiles in forecast.demand.items()})
+    plans = plan_capacity(scaling_door.capacity_planner.model, none)
+    for plan in plans.plans:
+        assert plan.steps[-1].need.high < 1
+        assert plan.steps[-1].total <= max(1, plan.steps[0].total // 2)
+    told = predict_performance(scaling_door.performance_predictor.model, plans)
+    assert all(hour.p95 > 0 for hours in told.values() for hour in hours)
+
+
 def test_a_lower_objective_is_broken_more_often(scaling_door, forecast):
     plans = plan_capacity(scaling_door.capacity_planner.model, forecast)
     model = scaling_door.performance_predictor.model
