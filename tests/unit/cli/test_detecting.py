@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -266,3 +266,23 @@ def test_what_nobody_heard_is_told_by_the_next_run(deaf):
 
 def test_without_a_channel_nobody_is_asked():
     detecting.tell(memory_workspace(FakeClock(NOW)), detection(alarm(1)), [], send=Channel(refuses=True))
+
+
+def test_a_cause_that_was_not_found_is_said_and_so_is_what_was_not_judged(capsys, tmp_path):
+    nothing = replace(
+        cause(), primary_cause=None, contributing_factors=(), pattern_match=None, recommended_actions=(), notes=("n",)
+    )
+    blind = curve(None, None, None).with_columns(expected=30.0, low=20.0, high=40.0)
+    found = alarm(1, cause=nothing, curves={}, picture=blind, low=None, high=None)
+    out, err = shown(capsys, detection(found, unknown={"no metric has a value here": 7}, simulated=True), tmp_path)
+    assert "unknown" in out
+    assert "7 points not judged: no metric has a value here" in err
+    assert "simulated" in err
+    html = (tmp_path / "r.html").read_text()
+    for text in ("No cause was found", "no range is known", "Not judged", "Simulated data"):
+        assert text in html
+
+
+def test_a_day_without_a_zone_is_utc():
+    assert detecting.day("2026-12-31") == datetime(2026, 12, 31, tzinfo=UTC)
+    assert detecting.day("2026-12-31T18:00+02:00") == datetime(2026, 12, 31, 16, tzinfo=UTC)
