@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from aws_auto.ml.anomaly_detection import AnomalyDetectionAI
     from aws_auto.ml.cost_optimization import CostOptimizationAI
     from aws_auto.ml.feature_engineering import AdvancedFeatureEngineering
-    from aws_auto.ml.predictive_scaling import PredictiveScalingAI
+    from aws_auto.ml.predictive_scaling import PredictiveScalingAI, ScalingState
 
 __all__ = [
     "AdvancedFeatureEngineering",
@@ -23,6 +23,7 @@ __all__ = [
     "CostOptimizationAI",
     "MetricFrame",
     "PredictiveScalingAI",
+    "ScalingState",
 ]
 
 _HOMES = {
@@ -32,6 +33,7 @@ _HOMES = {
     "CostOptimizationAI": "aws_auto.ml.cost_optimization",
     "MetricFrame": "aws_auto.frame",
     "PredictiveScalingAI": "aws_auto.ml.predictive_scaling",
+    "ScalingState": "aws_auto.ml.predictive_scaling",
 }
 
 
