@@ -8,11 +8,15 @@ from aws_auto.cli import render, sheets
 from aws_auto.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
-    from aws_auto.ml.cost.findings import Money
+    from aws_auto.ml.cost.findings import Abstained, Money
     from aws_auto.pipeline.ports import Window, Workspace
     from aws_auto.pipeline.recommend import Advice, Wanted
+
+#: Of things with one reason so many are named.
+_SHOWN = 5
 
 
 def wanted(offers: Path | None, risk: str | None, dollars: list[str]) -> Wanted:
@@ -64,8 +68,8 @@ def _tables(found: Advice) -> None:
         render.talk(
             f"{_money(total.saving)} of {total.monthly_cost:.2f} {currency} a month ({total.share:.0%}) could be saved"
         )
-    for left in said.abstained:
-        render.talk(f"nothing is said about {left.what}: {left.reason}; collect {left.collect}")
+    for line in _left_open(said.abstained):
+        render.talk(line)
     for note in (*said.notes, *found.anomalies.not_judged):
         render.talk(f"note: {note}")
     if found.rejected:
@@ -76,6 +80,24 @@ def _tables(found: Advice) -> None:
         render.talk("simulated data: no figure of it is about your account")
     if rows:
         render.talk("next: aws-auto ml ledger accept ID, reject ID --because WHY, or applied ID --on DAY")
+
+
+def _left_open(abstained: Sequence[Abstained]) -> list[str]:
+    """What nothing is said about, dearest first; what has one reason is told in one line."""
+    groups: dict[tuple[str, str], list[Abstained]] = {}
+    for one in abstained:
+        groups.setdefault((one.reason, one.collect), []).append(one)
+    lines = []
+    for (reason, collect), mine in groups.items():
+        names = "; ".join(one.what for one in mine[:_SHOWN])
+        more = f" and {len(mine) - _SHOWN} more" if len(mine) > _SHOWN else ""
+        money: dict[str, float] = {}
+        for cost in (one.monthly for one in mine if one.monthly is not None):
+            money[cost.currency] = money.get(cost.currency, 0.0) + cost.expected
+        said = ", ".join(f"{value:,.2f} {currency}" for currency, value in money.items())
+        what = f"{names}{more}" + (f" ({said} a month)" if said else "")
+        lines.append((-sum(money.values()), f"nothing is said about {what}: {reason}; collect {collect}"))
+    return [line for _, line in sorted(lines, key=lambda one: one[0])]
 
 
 def _share(text: str) -> float:

@@ -13,6 +13,7 @@ from aws_auto.pipeline.process import process
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from aws_auto.frame import MetricFrame
     from aws_auto.ml.cost.commitments import Offer
     from aws_auto.ml.cost.cost_anomaly import CostAnomalies
     from aws_auto.ml.cost.findings import Recommendations
@@ -72,10 +73,7 @@ def advise(ws: Workspace, window: Window, wanted: Wanted | None = None) -> Advic
             where=str(ws.root),
             hint="add one: aws-auto ml recommend --data-source cur --path FILE, or --data-source sample",
         )
-    try:
-        metrics = process(ws, window).frame
-    except NotEnoughData:
-        metrics = None
+    metrics = _utilisation(ws, window)
     wanted, entries, book = wanted or Wanted(), ws.ledger.entries(), prices.book(ws)
     terms = Terms(
         offers=(*wanted.offers, *from_rates(book, bill)),
@@ -96,3 +94,12 @@ def advise(ws: Workspace, window: Window, wanted: Wanted | None = None) -> Advic
         with_metrics=metrics is not None,
         simulated=is_simulated(ws),
     )
+
+
+def _utilisation(ws: Workspace, window: Window) -> MetricFrame | None:
+    """The metrics of that window; None where there are none but what the bill itself says of cost."""
+    try:
+        frame = process(ws, window).frame
+    except NotEnoughData:
+        return None
+    return frame if {one.name for one in frame.metrics} - {"hourly_cost"} else None

@@ -9,7 +9,7 @@ import pytest
 
 from aws_auto.cli import recommending, sheets
 from aws_auto.errors import UsageError
-from aws_auto.ml.cost.findings import Money, Recommendation
+from aws_auto.ml.cost.findings import Abstained, Money, Recommendation
 from aws_auto.ml.cost.ledger import LedgerEntry, Realised
 from aws_auto.results import Line
 
@@ -90,3 +90,13 @@ def test_what_is_not_known_yet_is_an_empty_cell(tmp_path):
         first, second = csv.DictReader(file)
     assert (first["realised_expected"], first["from"]) == ("", "too early")
     assert second["realised_expected"] == "10.0"
+
+
+def test_what_has_one_reason_is_told_in_one_line_dearest_first():
+    cheap = Abstained(what="a volume", reason="it is not known", collect="metrics")
+    dear = [Abstained(what=f"i-{k}", reason="no price", collect="prices", monthly=MONEY) for k in range(7)]
+    first, second = recommending._left_open([cheap, *dear])
+    assert first == (
+        "nothing is said about i-0; i-1; i-2; i-3; i-4 and 2 more (70.03 USD a month): no price; collect prices"
+    )
+    assert second == "nothing is said about a volume: it is not known; collect metrics"

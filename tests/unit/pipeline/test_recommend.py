@@ -8,7 +8,7 @@ from aws_auto.errors import NotEnoughData
 from aws_auto.pipeline import ledger
 from aws_auto.pipeline.collect import collect
 from aws_auto.pipeline.local.sample import SampleSource
-from aws_auto.pipeline.ports import Window
+from aws_auto.pipeline.ports import Batch, Window
 from aws_auto.pipeline.recommend import advise
 from aws_auto.pipeline.web.advice import advice_report
 from aws_auto.pipeline.workspace import open_workspace
@@ -71,3 +71,12 @@ def test_the_report_shows_ids_and_what_was_decided_and_rejected(ws):
     assert "a spare &lt;for&gt; the weekend" in html
     assert "Expected saving a month by kind (USD)" in html
     ledger.accept(ws, second.id)
+
+
+def test_a_bill_alone_is_no_utilisation(ws, tmp_path):
+    bill = ws.lake.scan("billing", SPAN).collect()
+    alone = open_workspace(tmp_path / "w", target="local", environ={}, clock=FixedClock())
+    alone.lake.write(Batch(dataset="billing", rows=bill, window=SPAN, keys=()))
+    found = advise(alone, SPAN)
+    assert not found.with_metrics
+    assert not [one for one in found.recommendations.abstained if "its CPU is not known" in one.reason]

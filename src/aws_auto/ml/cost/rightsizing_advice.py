@@ -44,11 +44,11 @@ def proposals(
     Args:
         things: machines that no earlier recommendation is about.
         bill: where it is seen when one changed its type, and at what rate it is billed.
-        metrics: ids as on the bill; without any nothing is said.
+        metrics: ids as on the bill; without any of CPU nothing is said.
         base: a recommendation that carries what all about a thing share.
         terms: prices, risk, and what was changed.
     """
-    if metrics is None:
+    if metrics is None or not any(name.startswith("cpu_utilization") for name in metrics.data.columns):
         return [], []
     measured = set(metrics.data[RESOURCE].unique())
     known = [one for one in things if one.what == MACHINE and one.still_there and one.instance_type]

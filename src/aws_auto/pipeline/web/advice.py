@@ -37,8 +37,8 @@ def advice_report(found: Advice) -> str:
     sections = [_recommendation(r, found.ledger[r.id].status) for r in said.items]
     sections += [_event(e) for e in found.anomalies.events]
     if said.abstained:
-        rows = [(a.what, a.reason, a.collect) for a in said.abstained]
-        table = Table(columns=("what", "why nothing is said", "what to collect"), rows=rows)
+        rows = [(a.what, _money(a.monthly) if a.monthly else "unknown", a.reason, a.collect) for a in said.abstained]
+        table = Table(columns=("what", "costs a month", "why nothing is said", "what to collect"), rows=rows)
         sections.append(Section(title="Left open", blocks=(table,)))
     if found.anomalies.bookings:
         booked = [(f"{b.day:%Y-%m-%d}", b.category, b.service, b.amount) for b in found.anomalies.bookings]
