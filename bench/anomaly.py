@@ -36,6 +36,7 @@ from threadpoolctl import threadpool_limits
 
 from aws_auto.errors import NotEnoughData
 from aws_auto.frame import MetricFrame
+from aws_auto.ml.anomaly.answers import THRESHOLD
 from aws_auto.ml.anomaly.detect import Detector, Policy, alarms
 from aws_auto.ml.anomaly.detect.options import fit_windows, vote
 from aws_auto.ml.anomaly.detect.profile import DENSE, FRESH, HOURS, Profile
@@ -43,7 +44,7 @@ from aws_auto.ml.anomaly.detector import FleetDetector
 from aws_auto.ml.anomaly.ensemble import Ensemble
 from aws_auto.ml.anomaly.grid import DAY, grids
 from aws_auto.ml.anomaly.settings import AnomalySettings
-from aws_auto.ml.recipes.anomaly import THRESHOLD, AnomalyDetector, AnomalyPredictor, borders
+from aws_auto.ml.recipes.anomaly import AnomalyDetector, AnomalyPredictor, borders
 from aws_auto.results import Field
 
 if TYPE_CHECKING:

@@ -45,7 +45,7 @@ class AnomalyEnsemble:
     @property
     def threshold(self) -> float | None:
         """Of the scores that `predict` gives; None when it cannot judge."""
-        from aws_auto.ml.recipes.anomaly import THRESHOLD
+        from aws_auto.ml.anomaly.answers import THRESHOLD
 
         return None if self.unavailable else THRESHOLD
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import lzma
 import zlib
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -157,8 +158,14 @@ def _unpacked(content: bytes) -> tuple[Detector, ...]:
     return tuple(Detector.from_bytes(one) for one in pack.split(content))
 
 
-def _one_thread() -> Any:  # noqa: ANN401 - threadpoolctl has no types
-    """The products here are small: threads cost more than they save."""
-    from threadpoolctl import threadpool_limits
+@cache
+def _controller() -> Any:  # noqa: ANN401 - threadpoolctl has no types
+    """Found once: looking for the libraries of a process costs more than judging a point."""
+    from threadpoolctl import ThreadpoolController
 
-    return threadpool_limits(1)
+    return ThreadpoolController()
+
+
+def _one_thread() -> Any:  # noqa: ANN401 - same
+    """The products here are small: threads cost more than they save."""
+    return _controller().limit(limits=1)

@@ -6,7 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
@@ -14,12 +14,13 @@ import polars as pl
 from aws_auto.errors import ArtifactError, NotEnoughData, SchemaError
 from aws_auto.frame import RESOURCE, STATISTICS, TIME_DTYPE, TIMESTAMP
 from aws_auto.ml import files
-from aws_auto.ml.anomaly.detector import FleetDetector, Found, ResourceDetector
+from aws_auto.ml.anomaly import answers
+from aws_auto.ml.anomaly.detector import FleetDetector, ResourceDetector
 from aws_auto.ml.anomaly.ensemble import Ensemble
 from aws_auto.ml.anomaly.grid import grid_of, grids
 from aws_auto.ml.anomaly.labels import by_resource
 from aws_auto.ml.anomaly.rules import RULES
-from aws_auto.ml.anomaly.settings import AnomalySettings, within
+from aws_auto.ml.anomaly.settings import AnomalySettings
 from aws_auto.ml.anomaly.stream import Memory
 from aws_auto.ml.evaluation.backtest import split
 from aws_auto.ml.recipes import anomaly_trial, recipe
@@ -28,7 +29,7 @@ from aws_auto.protocols import Progress, silent
 from aws_auto.results import Decision, Field, TrainedModel, TrainReport
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -42,11 +43,6 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 LEAST_DAYS = 8
-#: A score of one half is the threshold; see `AnomalyPredictor`.
-THRESHOLD = 0.5
-LATE = "this row came after a newer one of its resource was judged"
-EXCLUDED = "this span is excluded"
-UNJUDGED = "the model has learned from this row, or too little came before it"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,8 +78,8 @@ class AnomalyPredictor:
             SchemaError: the rows hold none of the metrics.
         """
         self._check(rows)
-        parts = [self._judged(part, self.detector.resources.get(part[RESOURCE][0])) for part in _resources(rows)]
-        return self._in_order(rows, parts)
+        asked = _resources(rows)
+        return _in_order(rows, asked, [self._judged(part) for part in asked])
 
     def stream(self, states: Mapping[str, bytes], rows: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, bytes]]:
         """Judge only what is new, for a detection that comes back every few minutes.
@@ -104,20 +100,21 @@ class AnomalyPredictor:
             ArtifactError: a state is damaged.
         """
         self._check(rows)
-        after, parts = self._memories(states), []
-        for part in _resources(rows):
+        asked, after, parts = _resources(rows), self._memories(states), []
+        for part in asked:
             name = part[RESOURCE][0]
             one, old = self.detector.resources.get(name), after.get(name)
             if one is None or not one.metrics:
-                parts.append(self._judged(part, None))
+                parts.append(answers.nothing(len(part)))
                 continue
             grid = grid_of(part, one.metrics, one.period)
             judged, content = one.scorer.follow(self.settings.without_excluded(grid), old.content if old else None)
             found = self.detector.found(grid, self.settings, judged=judged)
-            parts.append(self._table(part, grid, one, found, late=old.until if old else None))
-            until = max(grid.end, old.until if old else 0)
-            after[name] = Memory(model=self._name(name), until=until, content=content)
-        return self._in_order(rows, parts), {name: memory.to_bytes() for name, memory in after.items()}
+            late = old.until if old else None
+            parts.append(answers.columns(grid, one.metrics, found, self.settings, late=late))
+            model = old.model if old else self._name(name)
+            after[name] = Memory(model=model, until=max(grid.end, late or 0), content=content)
+        return _in_order(rows, asked, parts), {name: memory.to_bytes() for name, memory in after.items()}
 
     def reached(self, states: Mapping[str, bytes]) -> dict[str, datetime]:
         """Until when each resource of the model was judged: the end of training without a state of this model.
@@ -148,12 +145,6 @@ class AnomalyPredictor:
                 where=self.recipe,
                 hint=f"there is {', '.join(rows.columns)}",
             )
-
-    def _in_order(self, rows: pl.DataFrame, parts: list[pl.DataFrame]) -> pl.DataFrame:
-        answers = pl.concat(parts) if parts else self._judged(rows, None)
-        return rows.select(RESOURCE, TIMESTAMP).join(
-            answers, on=[RESOURCE, TIMESTAMP], how="left", maintain_order="left"
-        )
 
     def band(self, rows: pl.DataFrame, resource: str, metric: str) -> pl.DataFrame:
         """What was expected of one metric at each of the resource's rows: ``timestamp, expected, low, high``.
@@ -195,47 +186,12 @@ class AnomalyPredictor:
         """True when a simple rule answers."""
         return self.detector.kind in RULES
 
-    def _judged(self, part: pl.DataFrame, one: ResourceDetector | None) -> pl.DataFrame:
-        keys = part.select(RESOURCE, TIMESTAMP)
-        if one is None or part.is_empty() or not one.metrics:
-            return keys.with_columns(**_unknown()).with_columns(note=pl.lit("this resource was not there in training"))
+    def _judged(self, part: pl.DataFrame) -> answers.Columns:
+        one = self.detector.resources.get(part[RESOURCE][0])
+        if one is None or not one.metrics:
+            return answers.nothing(len(part))
         grid = grid_of(part, one.metrics, one.period)
-        return self._table(part, grid, one, self.detector.found(grid, self.settings), late=None)
-
-    def _table(
-        self,
-        part: pl.DataFrame,
-        grid: ResourceGrid,
-        one: ResourceDetector,
-        found: Found,
-        *,
-        late: int | None,
-    ) -> pl.DataFrame:
-        """Answers to the rows of one resource; those before ``late`` without a score came too late for one."""
-        keys = part.select(RESOURCE, TIMESTAMP)
-        at = np.maximum(grid.column, 0)
-        metric, ratio = found.metric[at], found.ratio[at]
-        expected, width = found.judged.expected[metric, at], found.width[metric, at]
-        names = np.array(one.metrics, dtype=object)[metric]
-        valued = np.isfinite(grid.values[:, at]).any(axis=0) & (grid.column >= 0)
-        seen = valued & np.isfinite(found.judged.expected[:, at]).any(axis=0)
-        judged_rows = keys.with_columns(
-            score=pl.Series(ratio / (1 + ratio)),
-            threshold=pl.lit(THRESHOLD),
-            is_anomaly=pl.Series(found.alarm[at]),
-            severity=pl.Series(found.severity[at]),
-            metric=pl.Series(names.tolist(), dtype=pl.String),
-            value=pl.Series(grid.values[metric, at]).fill_nan(None),
-            expected=pl.Series(expected).fill_nan(None),
-            low=pl.Series(expected - width).fill_nan(None),
-            high=pl.Series(expected + width).fill_nan(None),
-            note=pl.lit(None, dtype=pl.String),
-        )
-        passed = grid.times[at] < (late or 0)
-        why = np.where(valued, np.where(passed, LATE, UNJUDGED), "no metric has a value here")
-        why = np.where(valued & within(grid, self.settings.excluded)[at], EXCLUDED, why)
-        silent_rows = keys.with_columns(**_unknown()).with_columns(note=pl.Series(why.tolist(), dtype=pl.String))
-        return pl.concat([judged_rows.filter(pl.Series(seen)), silent_rows.filter(pl.Series(~seen))])
+        return answers.columns(grid, one.metrics, self.detector.found(grid, self.settings), self.settings)
 
 
 @dataclass(frozen=True)
@@ -374,16 +330,14 @@ def _resources(rows: pl.DataFrame) -> list[pl.DataFrame]:
     return unique(rows).partition_by(RESOURCE, maintain_order=True)
 
 
-def _unknown() -> dict[str, pl.Expr]:
-    kinds: dict[str, Any] = {
-        "score": pl.Float64,
-        "threshold": pl.Float64,
-        "is_anomaly": pl.Boolean,
-        "severity": pl.Float64,
-        "metric": pl.String,
-    }
-    kinds |= dict.fromkeys(("value", "expected", "low", "high"), pl.Float64)
-    return {name: pl.lit(None, dtype=dtype) for name, dtype in kinds.items()}
+def _in_order(rows: pl.DataFrame, asked: Sequence[pl.DataFrame], parts: Sequence[answers.Columns]) -> pl.DataFrame:
+    """The answers in the order of the rows."""
+    keys = (
+        pl.concat([part.select(RESOURCE, TIMESTAMP) for part in asked]) if asked else rows.select(RESOURCE, TIMESTAMP)
+    )
+    return rows.select(RESOURCE, TIMESTAMP).join(
+        answers.table(keys, parts), on=[RESOURCE, TIMESTAMP], how="left", maintain_order="left"
+    )
 
 
 def _label_note(said: Mapping[str, Labels], fleet: Mapping[str, ResourceGrid]) -> tuple[str, ...]:

@@ -10,13 +10,14 @@ import pytest
 
 from aws_auto.errors import ArtifactError
 from aws_auto.ml import files
+from aws_auto.ml.anomaly.answers import EXCLUDED, LATE, UNJUDGED
 from aws_auto.ml.anomaly.detector import FleetDetector
 from aws_auto.ml.anomaly.ensemble import Ensemble
 from aws_auto.ml.anomaly.grid import grids
 from aws_auto.ml.anomaly.rules import ROLLING_MAD
 from aws_auto.ml.anomaly.settings import AnomalySettings
 from aws_auto.ml.recipes import catalog
-from aws_auto.ml.recipes.anomaly import EXCLUDED, LATE, UNJUDGED, AnomalyPredictor, decide
+from aws_auto.ml.recipes.anomaly import AnomalyPredictor, decide
 from aws_auto.results import BackTest, Decision, Field, Interval
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
