@@ -32,7 +32,8 @@ ENVIRON = {
 KNEE = Knee(utilisation=0.6, work=0.05, usual_load=50.0, usual_instances=5.0, price=0.1, measured=True)
 GROUP = Address.parse("autoscaling:web")
 SERVICE = Address.parse("ecs:service/prod/checkout")
-TABLE = Address.parse("dynamodb:table/orders")
+TABLE = Address.parse("dynamodb:table/orders:write")
+VARIANT = Address.parse("sagemaker:endpoint/ranker/variant/main")
 
 
 @pytest.fixture
@@ -59,6 +60,12 @@ def _furnish(clients):
         MaxSize=6,
         AvailabilityZones=["us-east-1a"],
     )
+    sagemaker = clients.client("sagemaker")
+    role = "arn:aws:iam::123456789012:role/r"
+    sagemaker.create_model(ModelName="m", ExecutionRoleArn=role, PrimaryContainer={"Image": "i"})
+    variant = {"VariantName": "main", "ModelName": "m", "InitialInstanceCount": 1, "InstanceType": "ml.m5.large"}
+    sagemaker.create_endpoint_config(EndpointConfigName="c", ProductionVariants=[variant])
+    sagemaker.create_endpoint(EndpointName="ranker", EndpointConfigName="c")
     ecs = clients.client("ecs")
     ecs.create_cluster(clusterName="prod")
     ecs.register_task_definition(family="t", containerDefinitions=[{"name": "c", "image": "i", "memory": 128}])
@@ -83,7 +90,7 @@ def wanted(address, *needs, bounds=None):
     return [resource(r.kind, r.address, r.name, r.body) for r in made]
 
 
-@pytest.mark.parametrize("address", [GROUP, SERVICE, TABLE], ids=str)
+@pytest.mark.parametrize("address", [GROUP, SERVICE, TABLE, VARIANT], ids=str)
 def test_what_was_applied_is_what_is_seen_and_then_there_is_nothing_to_do(scaling, address):
     want = wanted(address, 4, 7, bounds=Bounds(2, 10))
     plan = diff(scaling.observe([address]), want)
@@ -123,7 +130,7 @@ def test_what_others_made_is_not_ours(scaling):
     assert scaling.observe([GROUP]) == {}
 
 
-def test_every_call_has_its_permission(scaling):
+def test_every_call_has_its_permission():
     from aws_auto.ml.scaling.aws_plan import OPERATIONS
 
     made = {f"{service}:{operation}" for service, operation in OPERATIONS.values()}
