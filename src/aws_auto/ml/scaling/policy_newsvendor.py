@@ -16,11 +16,10 @@ from aws_auto.errors import UsageError
 from aws_auto.ml.scaling.policy import TargetTracking
 from aws_auto.ml.scaling.policy_judge import PRICES, QUANTILES, Goal, ShortagePrice, Slo, judge, margin, margins
 from aws_auto.ml.scaling.policy_outlook import SLACK, Memory, Regression, fit, groups
+from aws_auto.ml.scaling.replay import ROUNDING, Setting
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-    from aws_auto.ml.scaling.replay import Setting
 
     Floats = NDArray[np.float64]
     Indices = NDArray[np.int64]
@@ -36,8 +35,8 @@ KNOBS = np.arange(len(PRICES))
 class Newsvendor:
     """Wants the size of least expected cost, its knob judged on the past. See the module.
 
-    It learns from two days on and judges from four; until then it is target tracking at half of capacity. It never
-    wants less than the last load needs.
+    It learns from two days on and judges from four; until then it is target tracking at half of capacity. With a
+    promise it never wants less than the last load needs.
     """
 
     def __init__(self, setting: Setting, *, goal: Goal | None = None, events: Flags | None = None) -> None:
@@ -129,12 +128,17 @@ class Newsvendor:
             self._mean[rows, g], self._width[rows, g] = regression.predict(level, width, clock)
 
     def _wish(self, rows: Indices, knobs: Indices) -> Floats:
-        """Wanted sizes ``(rows, knobs)``: enough for every group of steps ahead, and for the last load."""
-        wanted = np.repeat(self._memory.x[rows - 1][:, None], len(knobs), axis=1)
+        """Wanted sizes ``(rows, knobs)``: enough for every group of steps ahead; with a promise, for the last load too.
+
+        With a price of shortage the last instance is worth its hours when more than half of it is expected to serve.
+        """
+        promised = isinstance(self._goal, Slo)
+        least = self._memory.x[rows - 1] if promised else np.zeros(len(rows))
+        wanted = np.repeat(least[:, None], len(knobs), axis=1)
         for g, (table, regression) in enumerate(zip(self._margins, self._regressions, strict=True)):
             mean, width = self._mean[rows, g][:, None], self._width[rows, g][:, None]
             wanted = np.maximum(wanted, mean + margin(table, knobs, regression.unit / width, self._goal) * width)
-        whole = np.ceil(wanted / self._setting.capacity - 1e-9)
+        whole = np.ceil(wanted / self._setting.capacity - (ROUNDING if promised else 0.5))
         return np.clip(whole, self._setting.minimum, self._setting.maximum)
 
     def _room(self, size: int) -> None:

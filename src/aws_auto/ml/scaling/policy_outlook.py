@@ -98,12 +98,13 @@ class Memory:
 
     def level_features(self, rows: Indices) -> Floats:
         """What the level is read from, ``(rows, features)``, from the steps before each row; NaN where unknown."""
-        past = self._days(self._top, rows + self.boot)
-        wide = self._days(self._wide, rows + self.boot + SLACK)
-        same = np.stack([self._mean(self._sum, rows - self.day * k + self.boot + 2, 5) for k in range(1, DAYS + 1)], 1)
-        hour = np.stack([self._mean(self._sum, rows - self.day * k, self.per_hour) for k in range(1, DAYS + 1)], 1)
+        before = self._days(rows)
+        past = self._at(self._top, before + self.boot)
+        wide = self._at(self._wide, before + self.boot + SLACK)
+        same = self._mean(self._sum, before + self.boot + 2, 5)
+        hour = self._mean(self._sum, before, self.per_hour)
         now = self._mean(self._sum, rows, self.per_hour)
-        columns = [self._at(self.x, rows - k) for k in LAGS]
+        columns = [*self._at(self.x, rows - np.array(LAGS)[:, None])]
         columns += [self._mean(self._sum, rows, k) for k in MEANS]
         columns += [now, past[:, 0], past[:, -1], _mean(past), _peak(wide), _middle(wide), same[:, 0], _mean(same)]
         columns += [same[:, 0] + now - hour[:, 0], _mean(same) + now - _mean(hour), same[:, -1] + now - hour[:, -1]]
@@ -111,12 +112,9 @@ class Memory:
 
     def width_features(self, rows: Indices) -> Floats:
         """What the width is read from: how restless the load was lately, and at this time on the days before."""
-        lead, past = self.boot + 1, self._days(self._top, rows + self.boot)
-        rises = [
-            self._mean(self._risen, rows - self.day * k + self.boot + SLACK + 1, 2 * SLACK + 1)
-            for k in range(1, DAYS + 1)
-        ]
-        risen = np.stack(rises, axis=1)
+        lead, before = self.boot + 1, self._days(rows)
+        past = self._at(self._top, before + self.boot)
+        risen = self._mean(self._risen, before + self.boot + SLACK + 1, 2 * SLACK + 1)
         columns = [self._mean(self._moved, rows, k) for k in (*RESTLESS, self.day)]
         columns += [self._mean(self._risen, rows, k) for k in (4 * lead, self.day)]
         columns += [_mean(risen), _peak(risen), _spread(past), self._day_peak(rows)]
@@ -134,8 +132,9 @@ class Memory:
                 columns.append((self._events[until] - self._events[first]) / np.maximum(until - first, 1))
         return np.stack(columns, axis=1)
 
-    def _days(self, series: Floats, rows: Indices) -> Floats:
-        return np.stack([self._at(series, rows - self.day * k) for k in range(1, DAYS + 1)], axis=1)
+    def _days(self, rows: Indices) -> Indices:
+        """The same step on each of the last days, ``(rows, DAYS)``."""
+        return np.asarray(rows[:, None] - self.day * np.arange(1, DAYS + 1))
 
     def _at(self, series: Floats, rows: Indices) -> Floats:
         known = (rows >= 0) & (rows < self.n)

@@ -37,7 +37,7 @@ def made(kind, days, *, per_hour=4, seed=0):
     return np.maximum(load, 0.0)
 
 
-def played(kind, policy=None, *, days=21, test=5, per_hour=4, **options):
+def played(kind, policy=None, *, days=18, test=4, per_hour=4, **options):
     setting = Setting(capacity=1.0, boot=1, steps_per_hour=per_hour)
     load = made(kind, days, per_hour=per_hour)
     cut = len(load) - test * 24 * per_hour
