@@ -13,6 +13,7 @@ import typer
 from aws_auto.cli import (
     alarming,
     backtesting,
+    demanding,
     forecasting,
     ledger,
     options,
@@ -129,6 +130,9 @@ def train_models(
     minimum_effect: alarming.Effect = None,
     exclude: alarming.Exclude = None,
     cool_down: alarming.CoolDown = None,
+    demand_metric: demanding.DemandMetric = None,
+    country: demanding.Country = None,
+    events: demanding.Events = None,
     report: Annotated[
         Path | None, typer.Option("--report", help="Where to write the HTML report; default: in the workspace.")
     ] = None,
@@ -156,6 +160,7 @@ def train_models(
         seed=seed,
         region=region,
         alarms=_asked(alarm_budget, minimum_effect, exclude, cool_down),
+        demand=demanding.Asked(metric=demand_metric, country=country, events=None if events is None else str(events)),
     )
     training.names(request)  # a name that does not exist is told before anything is pulled and paid for
     if training_schedule is not None and not dry_run:

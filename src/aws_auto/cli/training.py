@@ -11,7 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aws_auto.cli import options, render
+from aws_auto.cli import demanding, options, render
 from aws_auto.cli.alarming import Asked
 from aws_auto.cli.options import DataSource
 from aws_auto.errors import AwsAutoError, UsageError
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
     from aws_auto.pipeline.ports import Schedule, Window, Workspace
     from aws_auto.pipeline.train import Trained
-    from aws_auto.protocols import Progress
+    from aws_auto.protocols import Progress, Recipe
 
     Bar = Callable[[str], AbstractContextManager[Progress]]
 
 JOB = "train:"
-#: The model that settings of alarms are about.
-ALARMING = "anomaly-detector"
+#: The models that settings of alarms and of demand are about.
+ALARMING, DEMANDING = "anomaly-detector", "demand-forecaster"
 #: A scheduled run that was killed or failed is due again after this long.
 RETRY = timedelta(hours=1)
 
@@ -44,6 +44,7 @@ class Request:
     seed: int = 0
     region: str | None = None
     alarms: Asked = field(default_factory=Asked)
+    demand: demanding.Asked = field(default_factory=demanding.Asked)
 
     def argv(self, model: str) -> tuple[str, ...]:
         """The command line that trains one of its models again, from whatever folder cron runs it in."""
@@ -54,6 +55,8 @@ class Request:
             words += ["--path", path if "://" in path else str(Path(path).expanduser().absolute())]
         if model == ALARMING:
             words += self.alarms.argv()
+        if model == DEMANDING:
+            words += self.demand.argv()
         return (*words, *(("--region", self.region) if self.region else ()))
 
     @classmethod
@@ -69,6 +72,7 @@ class Request:
             seed=int(values["--seed"]),
             region=values.get("--region"),
             alarms=Asked.of(pairs),
+            demand=demanding.Asked.of(pairs),
         )
 
 
@@ -90,13 +94,19 @@ def names(request: Request) -> tuple[str, ...]:
 
     Raises:
         ModelNotFound: there is no such recipe.
-        UsageError: a setting of alarms cannot be read, or is about no model that is asked for.
+        SchemaError: the file of events cannot be read.
+        UsageError: a setting cannot be read, or is about no model that is asked for.
     """
     from aws_auto.ml.recipes import catalog
 
     found = tuple(dict.fromkeys(catalog.get(m).name for m in request.models)) or tuple(catalog.names())
     if request.alarms.settings() and ALARMING not in found:
         raise UsageError(f"is about {ALARMING}", where=request.alarms.argv()[0], hint=f"add it to --models: {ALARMING}")
+    if request.demand.argv():
+        request.demand.recipe()
+        if DEMANDING not in found:
+            where = request.demand.argv()[0]
+            raise UsageError(f"is about {DEMANDING}", where=where, hint=f"add it to --models: {DEMANDING}")
     return found
 
 
@@ -178,7 +188,7 @@ def train(ws: Workspace, request: Request, span: Window, *, progress: Bar) -> Ou
     with progress("train") as tell:
         done = use_case.train(
             ws,
-            [request.alarms.recipe(metrics) if name == ALARMING else name for name in names(request)],
+            [_recipe(request, name, metrics) for name in names(request)],
             processed.frame,
             seed=request.seed,
             simulated=is_simulated(ws),
@@ -188,6 +198,13 @@ def train(ws: Workspace, request: Request, span: Window, *, progress: Bar) -> Ou
         trained=tuple(d for d in done if isinstance(d, use_case.Trained)),
         failed=tuple((d.name, d.error) for d in done if isinstance(d, use_case.Failed)),
     )
+
+
+def _recipe(request: Request, name: str, metrics: list[str]) -> str | Recipe:
+    """The recipe with the settings asked for, or the name of one that has none."""
+    if name == ALARMING:
+        return request.alarms.recipe(metrics)
+    return request.demand.recipe() if name == DEMANDING else name
 
 
 def show(ws: Workspace, outcome: Outcome, *, html: Path | None, as_json: bool) -> None:

@@ -27,14 +27,22 @@ STILL = 1e-3
 NOTHING = 1e-9
 #: Columns of the line lie within this many units: one wild hour must not bend it for all.
 FAR = 30.0
+#: A mark of an event is this large among columns of the line: it is rare, and a ridge must not flatten it.
+RARE = 10.0
 LAGS = (0, 1, 2, 3, 4, 5, 6, 8, 11, 17, 23)
 
 
 @dataclass(frozen=True)
 class DemandPanel:
-    """The grid of an hourly metric as a forecasting problem with steps of 1 to `HORIZON` hours."""
+    """The grid of an hourly metric as a forecasting problem with steps of 1 to `HORIZON` hours.
+
+    Attributes:
+        grid: demand by hour.
+        known: what is known before it comes, such as events, ``(R, hours + 24)`` each.
+    """
 
     grid: HourGrid
+    known: tuple[NDArray[np.bool_], ...] = ()
 
     @property
     def reach(self) -> int:
@@ -87,7 +95,11 @@ class DemandPanel:
         base = np.stack([*((v - center) / unit for v in values), *(c / unit for c in changes)], axis=-1)
         spread = [*window.spreads(), np.log1p(np.abs(window.center) / window.scale)]
         trees = [*(over_steps(s) for s in spread), *((x - center) / unit for x in (days[0], weeks[0]))]
-        trees += [_deviation(days) / unit, *(np.broadcast_to(c, shape).astype(float) for c in _calendar(grid, target))]
+        now = np.broadcast_to(origins[..., None], shape)
+        flags = [[_flag(signal, at) for at in (target, now, target - DAY, target - WEEK)] for signal in self.known]
+        base = np.concatenate([base, *(RARE * (f[0] - x)[..., None] for f in flags for x in f[1:])], axis=-1)
+        trees += [_deviation(days) / unit, *(x for f in flags for x in f)]
+        trees += [*(np.broadcast_to(c, shape).astype(float) for c in _calendar(grid, target))]
         return Design(
             resources=grid.resources,
             scale=window.scale,
@@ -98,6 +110,7 @@ class DemandPanel:
             steps=tuple(range(1, HORIZON + 1)),
             grid=grid,
             origins=origins,
+            marked=np.any([x > 0 for f in flags for x in f], axis=0) if flags else None,
             rules={"last value": last, "same hour yesterday": yesterday, "same hour last week": last_week},
             points={
                 "yesterday, moved": moved,
@@ -174,6 +187,13 @@ def _usual_shift(grid: HourGrid, origins: Ints) -> Floats:
 
 def _calendar(grid: HourGrid, target: Ints) -> tuple[Ints, ...]:
     return grid.hour_of_day(target), grid.day_of_week(target), np.arange(1, HORIZON + 1)
+
+
+def _flag(signal: NDArray[np.bool_], columns: Ints) -> Floats:
+    """1 where the signal holds at columns ``(R, O, S)``, else 0; also outside of what is known."""
+    row = np.arange(len(signal)).reshape(-1, 1, 1)
+    inside = (columns >= 0) & (columns < signal.shape[1])
+    return np.where(inside, signal[row, np.clip(columns, 0, signal.shape[1] - 1)], 0).astype(float)
 
 
 def _zero(table: Floats) -> Floats:

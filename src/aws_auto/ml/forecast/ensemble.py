@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeGuard
 
 import numpy as np
 
@@ -43,11 +43,14 @@ class Ensemble:
         groups: of members; trust counts their members in this order.
         trust: weights and widths by series.
         floor: bounds the answer from below.
+        marked: the same for hours that something known ahead moves, judged on such hours alone: members that read it
+            are believed there. None where nothing is known ahead.
     """
 
     groups: tuple[Group, ...]
     trust: Trust
     floor: float | None
+    marked: Trust | None = None
 
     every_hour: ClassVar[bool] = True
     levels: ClassVar[tuple[float, ...]] = DENSE
@@ -63,30 +66,45 @@ class Ensemble:
 
     def quantiles(self, design: Design) -> Floats:
         """``(R, O, S, levels)`` with what is known now."""
-        trust = self.trust.rows(design.resources)
-        return self._said(design, adaptive.mixed(self.members(design), trust.weights(), trust.width, DENSE))
+        members = self.members(design)
+
+        def mixed(trust: Trust) -> Floats:
+            rows = trust.rows(design.resources)
+            return adaptive.mixed(members, rows.weights(), rows.width, DENSE)
+
+        answers = mixed(self.trust)
+        return self._said(design, _where(design, mixed(self.marked), answers) if _counts(self.marked) else answers)
 
     def played(self, design: Design) -> tuple[Floats, Ensemble]:
         """See `Forecaster.played`; nothing is fitted, and each hour costs the same."""
-        answers, trust = np.empty((*design.truth.shape, len(DENSE))), self.trust
+        answers, after = np.empty((*design.truth.shape, len(DENSE))), self
         size = max(MOST_CELLS // max(design.truth[0].size * len(self.names), 1), 1)
         for start in range(0, len(design.resources), size):
             here = slice(start, start + size)
-            part = design.part(here)
-            answers[here], rows = adaptive.played(
-                self.trust.rows(part.resources),
-                self.members(part),
-                part.truth,
-                part.scale,
-                steps=part.steps,
-                levels=DENSE,
-            )
-            trust = _merged(trust, rows)
-        return self._said(design, answers), replace(self, trust=trust)
+            answers[here], after = self._played_part(design.part(here), after)
+        return self._said(design, answers), after
+
+    def _played_part(self, part: Design, after: Ensemble) -> tuple[Floats, Ensemble]:
+        members = self.members(part)
+
+        def play(trust: Trust, truth: Floats) -> tuple[Floats, Trust]:
+            rows = trust.rows(part.resources)
+            return adaptive.played(rows, members, truth, part.scale, steps=part.steps, levels=DENSE)
+
+        if part.marked is None or self.marked is None or after.marked is None:
+            answers, usual = play(self.trust, part.truth)
+            return answers, replace(after, trust=_merged(after.trust, usual))
+        answers, usual = play(self.trust, np.where(part.marked, np.nan, part.truth))
+        there, marked = play(self.marked, np.where(part.marked, part.truth, np.nan))
+        if _counts(self.marked):
+            answers = _where(part, there, answers)
+        trust, marked = _merged(after.trust, usual), _merged(after.marked, marked)
+        return answers, replace(after, trust=trust, marked=marked)
 
     def taught(self, *earlier: Ensemble) -> Ensemble:
         """See `Learned.taught`: the trust of the last one, which went through all the origins."""
-        return replace(self, trust=earlier[-1].trust.settled())
+        last = earlier[-1]
+        return replace(self, trust=last.trust.settled(), marked=last.marked and last.marked.settled())
 
     def parts(self) -> tuple[dict[str, Any], dict[str, bytes]]:
         """Body and files of a bundle."""
@@ -97,13 +115,15 @@ class Ensemble:
             "order": [kind for kind, _ in packed],
             "trust": self.trust.to_json(),
             "floor": self.floor,
+            "marked": self.marked and self.marked.to_json(),
         }, {name: data for _, (_, files) in packed for name, data in files.items()}
 
     @classmethod
     def of_parts(cls, body: Mapping[str, Any], parts: Mapping[str, bytes]) -> Ensemble:
         """The inverse of `parts`."""
         groups = tuple(_KINDS[kind].of_parts(body["groups"][kind], parts) for kind in body["order"])
-        return cls(groups, Trust.from_json(body["trust"]), body["floor"])
+        marked = Trust.from_json(body["marked"]) if body["marked"] else None
+        return cls(groups, Trust.from_json(body["trust"]), body["floor"], marked)
 
     def _said(self, design: Design, answers: Floats) -> Floats:
         """Within bounds, and with the shipped booster alone where a series is too young for the others."""
@@ -144,10 +164,20 @@ class Blend:
         if "lstm" in self.members:
             groups.append(Lstm.fit(design, seed=seed, before=net))
         count = sum(len(group.names) for group in groups)
-        return Ensemble(tuple(groups), Trust.fresh(design.resources, count), floor)
+        trust = Trust.fresh(design.resources, count)
+        return Ensemble(tuple(groups), trust, floor, None if design.marked is None else trust)
 
 
 _KINDS: dict[str, Any] = {"straight": Straight, "rules": Rules, "cold": Cold, "lstm": Lstm}
+
+
+def _counts(marked: Trust | None) -> TypeGuard[Trust]:
+    """Whether marked hours were seen that say whom to believe in them."""
+    return marked is not None and float(marked.pooled.std()) > 0
+
+
+def _where(design: Design, marked: Floats, usual: Floats) -> Floats:
+    return usual if design.marked is None else np.where(design.marked[..., None], marked, usual)
 
 
 def _merged(all_of: Trust, rows: Trust) -> Trust:

@@ -41,6 +41,8 @@ class Design:
         steps: hours from the origin to each target; empty where targets are no single hours.
         grid: where it was taken, for members that read the series itself.
         origins: the columns of ``grid``, ``(R, O)``.
+        marked: targets that something known ahead moves, or whose yesterday or last week it moved, ``(R, O, S)``; None
+            where nothing is known ahead.
     """
 
     resources: tuple[str, ...]
@@ -54,6 +56,7 @@ class Design:
     steps: tuple[int, ...] = ()
     grid: HourGrid | None = None
     origins: Ints | None = None
+    marked: NDArray[np.bool_] | None = None
 
     def rows(self, mask: NDArray[np.bool_]) -> tuple[Floats, Floats, Floats]:
         """Line columns, tree columns and scale of the cells where the mask ``(R, O, S)`` is true."""
@@ -77,6 +80,7 @@ class Design:
             points=cut(self.points),
             grid=self.grid and self.grid.part(rows),
             origins=None if self.origins is None else self.origins[rows],
+            marked=None if self.marked is None else self.marked[rows],
         )
 
     def answerable(self) -> NDArray[np.bool_]:

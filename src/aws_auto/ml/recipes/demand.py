@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import polars as pl
 
-from aws_auto.errors import SchemaError
+from aws_auto.errors import NotEnoughData, UsageError
+from aws_auto.frame import MetricFrame
 from aws_auto.ml.forecast.demand import HORIZON, DemandPanel
 from aws_auto.ml.forecast.ensemble import CHOICE, YOUNG, Blend
 from aws_auto.ml.forecast.further import FurtherPanel, fit_further
 from aws_auto.ml.forecast.grid import DAY, hourly
 from aws_auto.ml.recipes import charts, recipe
+from aws_auto.ml.recipes.demand_settings import DemandSettings
 from aws_auto.ml.recipes.panel import PanelPredictor
 from aws_auto.ml.recipes.panel_quality import quality
 from aws_auto.ml.recipes.panel_trial import LEAST_DAYS, Trial, run_trial
@@ -21,18 +24,14 @@ from aws_auto.protocols import Progress, silent
 from aws_auto.results import Chart, Decision, TrainedModel, TrainReport
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    import polars as pl
-
-    from aws_auto.frame import MetricFrame
+    from aws_auto.ml.forecast.ahead import Event
     from aws_auto.ml.forecast.panel import Panel
     from aws_auto.protocols import Predictor
     from aws_auto.results import Quality
 
-#: The first of these that is there is the demand; a count is summed over the hour, a level is averaged.
-CHOICES = (("request_count_sum", "sum"), ("request_count", "sum"), ("cpu_utilization", "mean"))
 #: Held-back origins lie this many hours apart: coprime to a day, so that every hour of the day is one.
 EVERY = 5
 
@@ -44,6 +43,11 @@ class DemandForecaster:
     name: str = "demand-forecaster"
     feature: str | None = "predictive-scaling"
     summary: str = "forecasts hourly demand of each resource four hours ahead, with an 80 % interval"
+    settings: DemandSettings = field(default_factory=DemandSettings)
+
+    def configured(self, settings: DemandSettings) -> DemandForecaster:
+        """The same recipe with settings of the user's own; they are stored in what it trains."""
+        return replace(self, settings=settings)
 
     def fit(
         self,
@@ -58,14 +62,15 @@ class DemandForecaster:
         """See `aws_auto.protocols.Recipe.fit`.
 
         Raises:
-            NotEnoughData: fewer than two days, or demand that is zero everywhere.
-            SchemaError: neither ``request_count`` nor ``cpu_utilization`` is there.
+            NotEnoughData: fewer than two days, points farther apart than an hour, or demand that is zero everywhere.
+            SchemaError: the metric of the settings, or every usual one, is not there.
         """
-        metric, kind = chosen(frame)
-        settings = {"kind": kind, "metric": metric}
+        chosen = self.settings.chosen(frame)
+        metric, settings = str(chosen.metric), chosen.to_json()
+        _hourly_at_least(frame, metric)
         panel = panel_of(frame.data, settings)
         young = panel.grid.hours < LEAST_DAYS * DAY
-        blend = Blend(YOUNG) if young else Blend.usual()
+        blend = Blend(YOUNG) if young else chosen.blend()
         trial = run_trial(
             panel,
             metric=metric,
@@ -123,25 +128,40 @@ class DemandForecaster:
         return PanelPredictor.load(self.name, files, panel_of, further_of)
 
 
-def chosen(frame: MetricFrame) -> tuple[str, str]:
-    """The column that is the demand, and how it is put into hours.
-
-    Raises:
-        SchemaError: no such column holds a value.
-    """
-    for metric, kind in CHOICES:
-        if metric in frame.data.columns and frame.data[metric].count():
-            return metric, kind
-    raise SchemaError(
-        f"no demand: none of {', '.join(m for m, _ in CHOICES)} holds a value",
-        where="demand-forecaster",
-        hint="collect request counts of load balancers, or CPU of instances",
-    )
+def _hourly_at_least(frame: MetricFrame, metric: str) -> None:
+    """Refuse a metric whose points lie farther apart than an hour everywhere."""
+    periods = MetricFrame(frame.data.filter(pl.col(metric).is_not_null())).period()
+    usual = min(periods.values(), default=3600.0)
+    if usual > 3600:
+        raise NotEnoughData(
+            f"comes every {usual / 3600:g} hours; an hourly forecast needs a point an hour or more",
+            where=metric,
+            hint="collect it with a period of an hour or less",
+        )
 
 
 def panel_of(rows: pl.DataFrame, settings: Mapping[str, Any]) -> DemandPanel:
-    """The forecasting problem in these rows."""
-    return DemandPanel(hourly(rows, settings["metric"], settings["kind"]))
+    """The forecasting problem in these rows, with what was known before it came."""
+    said = DemandSettings.restored(settings)
+    grid = hourly(rows, str(said.metric), "sum" if said.kind == "sum" else "mean")
+    return DemandPanel(grid, said.ahead.signals(grid))
+
+
+def knowing(predictor: PanelPredictor, events: Sequence[Event]) -> PanelPredictor:
+    """The same model with these events known as well, such as those announced since it was trained.
+
+    Raises:
+        UsageError: it was trained without any event, so it does not know what one does.
+    """
+    said = DemandSettings.restored(predictor.settings)
+    if not said.ahead.events:
+        raise UsageError(
+            "this model was trained without events and does not know what they do",
+            where=predictor.recipe,
+            hint="train again with past events: aws-auto ml train-models --events FILE",
+        )
+    ahead = replace(said.ahead, events=tuple(dict.fromkeys((*said.ahead.events, *events))))
+    return replace(predictor, settings=replace(said, ahead=ahead).to_json())
 
 
 def further_of(panel: Panel) -> FurtherPanel:
@@ -154,6 +174,11 @@ def _notes(frame: MetricFrame, panel: DemandPanel, settings: Mapping[str, Any], 
     metric = settings["metric"]
     how = "summed over the hour" if settings["kind"] == "sum" else "averaged over the hour"
     notes = [f"demand is {metric}, {how}"]
+    ahead = DemandSettings.restored(settings).ahead
+    if ahead.events:
+        notes.append(f"{len(ahead.events)} events are known before they come")
+    if ahead.country:
+        notes.append(f"public holidays of {ahead.subdivision or ahead.country} are known before they come")
     if blend.members == YOUNG:
         days = f"{panel.grid.hours / DAY:.1f} days are too few to fit, {LEAST_DAYS} are needed"
         notes.append(f"{days}: the booster that ships with aws-auto answers, judged on the second half")

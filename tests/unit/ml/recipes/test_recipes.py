@@ -10,7 +10,7 @@ from aws_auto.errors import ArtifactError, ModelNotFound, NotEnoughData, SchemaE
 from aws_auto.frame import MetricFrame
 from aws_auto.ml import files
 from aws_auto.ml.recipes import catalog
-from aws_auto.ml.recipes.demand import chosen
+from aws_auto.ml.recipes.demand_settings import DemandSettings
 from aws_auto.ml.recipes.recipe import REFERENCE
 from aws_auto.results import Decision, as_json
 
@@ -166,7 +166,8 @@ def test_progress_is_told(trained, told):
 def test_demand_is_requests_when_there_are_any_and_cpu_otherwise(frame, trained):
     assert catalog.get("demand-forecaster").load(trained["demand-forecaster"].files).metric == "request_count"
     assert any("request_count" in note for note in trained["demand-forecaster"].report.notes)
-    assert chosen(MetricFrame.of(frame.data.drop("request_count"))) == ("cpu_utilization", "mean")
+    found = DemandSettings().chosen(MetricFrame.of(frame.data.drop("request_count")))
+    assert (found.metric, found.kind) == ("cpu_utilization", "mean")
 
 
 def test_a_wandering_load_is_forecast_better_than_by_any_naive_rule(trained):

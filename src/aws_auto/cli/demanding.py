@@ -1,0 +1,73 @@
+"""Flags of ``train-models`` that say what demand is, and what is known of hours to come."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from aws_auto.ml.recipes.demand import DemandForecaster
+
+METRIC, COUNTRY, EVENTS = "--demand-metric", "--country", "--events"
+
+DemandMetric = Annotated[
+    str | None,
+    typer.Option(METRIC, help="The column that demand-forecaster forecasts; default: request_count, else CPU."),
+]
+Country = Annotated[
+    str | None,
+    typer.Option(COUNTRY, help="Two-letter code: demand-forecaster knows its public holidays, such as DE or US."),
+]
+Events = Annotated[
+    Path | None,
+    typer.Option(
+        EVENTS,
+        help="CSV with start,end,name[,resource_id]: events that demand-forecaster knows before they come, past and"
+        " future.",
+    ),
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """The flags as written; every one may be absent."""
+
+    metric: str | None = None
+    country: str | None = None
+    events: str | None = None
+
+    def argv(self) -> tuple[str, ...]:
+        """The flags again, for a stored schedule that runs from any folder; empty when none was given."""
+        events = None if self.events is None else str(Path(self.events).expanduser().absolute())
+        pairs = [(METRIC, self.metric), (COUNTRY, self.country), (EVENTS, events)]
+        return tuple(word for flag, text in pairs if text is not None for word in (flag, text))
+
+    @classmethod
+    def of(cls, pairs: Iterable[tuple[str, str]]) -> Asked:
+        """The inverse of `argv`, from pairs of flag and value; other flags are left out."""
+        one = dict(pairs)
+        return cls(metric=one.get(METRIC), country=one.get(COUNTRY), events=one.get(EVENTS))
+
+    def recipe(self) -> DemandForecaster:
+        """The recipe with these settings.
+
+        Raises:
+            SchemaError: the file of events cannot be read; says where.
+            UsageError: no holidays are known for the country.
+        """
+        from aws_auto.frame import read_table
+        from aws_auto.ml.features.calendar import public_holidays
+        from aws_auto.ml.forecast.ahead import Ahead, events_of
+        from aws_auto.ml.recipes.demand import DemandForecaster
+        from aws_auto.ml.recipes.demand_settings import DemandSettings
+
+        if self.country is not None:
+            public_holidays(self.country, subdivision=None, years=())
+        events = () if self.events is None else events_of(read_table(self.events), where=self.events)
+        ahead = Ahead(events=events, country=self.country)
+        return DemandForecaster().configured(DemandSettings(metric=self.metric, ahead=ahead))
