@@ -11,16 +11,18 @@ import polars as pl
 
 from aws_auto.errors import SchemaError
 from aws_auto.frame import RESOURCE, TIMESTAMP, MetricFrame
+from aws_auto.ml.evaluation import metrics
 from aws_auto.ml.features import assemble
 from aws_auto.ml.features.feature_set import FeatureSet
 from aws_auto.ml.forecast.daily_cost import DailyCostPanel
 from aws_auto.ml.forecast.grid import HOUR_US, hourly
+from aws_auto.ml.forecast.panel import Rule, recent_origins
 from aws_auto.ml.recipes import charts, recipe
 from aws_auto.ml.recipes.panel import PanelPredictor
 from aws_auto.ml.recipes.panel_quality import quality
 from aws_auto.ml.recipes.panel_trial import Trial, run_trial
 from aws_auto.protocols import Progress, silent
-from aws_auto.results import Chart, Decision, TrainedModel, TrainReport
+from aws_auto.results import Calibration, Chart, Decision, TrainedModel, TrainReport
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -102,7 +104,7 @@ class CostOptimizer:
                 decision=decision,
                 reason=reason,
                 backtests=trial.backtests,
-                calibration=trial.calibration,
+                calibration=(_held_by_rule(panel, trial),) if predictor.is_rule else trial.calibration,
                 lineage=origin,
                 charts=_charts(panel, trial),
                 notes=(*_notes(panel), *trial.notes),
@@ -155,6 +157,14 @@ def _features(by_hour: MetricFrame) -> list[str]:
         for n, dtype in head.schema.items()
         if n not in (RESOURCE, TIMESTAMP) and (dtype.is_numeric() or dtype == pl.Boolean)
     ]
+
+
+def _held_by_rule(panel: DailyCostPanel, trial: Trial) -> Calibration:
+    """How often the 80 % interval of the rule that answers held on the same held-back days."""
+    past = panel.design(recent_origins(panel, int(trial.origins[0]) + 1))
+    quantiles = Rule.fit(trial.rule.band.rule, past, floor=trial.rule.floor).quantiles(trial.test)
+    inside, n = metrics.coverage(trial.test.truth, quantiles[..., 0], quantiles[..., -1])
+    return Calibration(what="80 % interval of daily cost, by the rule", nominal=0.8, observed=inside, n=n)
 
 
 def _notes(panel: DailyCostPanel) -> list[str]:

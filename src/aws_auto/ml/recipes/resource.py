@@ -29,8 +29,13 @@ if TYPE_CHECKING:
     from aws_auto.protocols import Predictor
     from aws_auto.results import Lineage
 
+    #: Size, capacity, risk, saving, note.
+    _Answer = tuple[str, float, float, float, str | None]
+
 NAME = "resource-optimizer"
 _DAY_S = 86_400
+_TOO_SHORT = "under 14 days of its CPU maximum before that day"
+_NO_MEMORY = "its memory is not measured and is not reduced"
 _NEEDS = "28 days of cpu_utilization_max by the hour (14 to decide from, 14 to judge by), with instance_type and region"
 
 
@@ -109,7 +114,8 @@ class SizePredictor:
 
     Columns of the answer: ``size`` (instance type), ``capacity`` (its virtual CPUs as a share of the present ones),
     ``risk`` (probability that CPU is above it in more than 0.5 % of the next fortnight's hours), ``saving`` (share of
-    the list price), ``note`` (why there is no answer). History is what the rows themselves hold: send 15 days.
+    the list price), ``note`` (why there is no answer, or no smaller size). History is what the rows themselves hold:
+    send 15 days.
     """
 
     schema: tuple[Field, ...]
@@ -130,9 +136,8 @@ class SizePredictor:
         answers = self._answers([(known[n], d) for n, d in asked.iter_rows() if n in known])
         table = pl.DataFrame(
             [
-                (name, day, *(answers.get((name, day)) or (None,) * 4), None if (name, day) in answers else reason)
+                (name, day, *answers.get((name, day), (None, None, None, None, reasons.get(name, _TOO_SHORT))))
                 for name, day in asked.iter_rows()
-                for reason in [reasons.get(name, "under 14 days of its CPU maximum before that day")]
             ],
             schema={
                 RESOURCE: pl.String,
@@ -148,7 +153,7 @@ class SizePredictor:
         joined = days.cast({"day": pl.Int64}).join(table, on=[RESOURCE, "day"], how="left", maintain_order="left")
         return pl.concat([rows.select(RESOURCE, TIMESTAMP), joined.drop(RESOURCE, "day")], how="horizontal")
 
-    def _answers(self, asked: list[tuple[Machine, int]]) -> dict[tuple[str, int], tuple[str, float, float, float]]:
+    def _answers(self, asked: list[tuple[Machine, int]]) -> dict[tuple[str, int], _Answer]:
         usable = [(one, day, past) for one, day in asked if (past := one.past(day * DAY)) is not None]
         ladders = [one.ladder(day * DAY) for one, day, _ in usable]
         shares = [one.shares(ladder) for (one, _, _), ladder in zip(usable, ladders, strict=True)]
@@ -160,6 +165,7 @@ class SizePredictor:
                 share[place],
                 float(trouble[place]),
                 1.0 - ladder[place].usd_per_hour / one.now.usd_per_hour,
+                _NO_MEMORY if one.memory is None else None,
             )
             for (one, day, _), ladder, share, trouble, place in zip(
                 usable, ladders, shares, troubles, places, strict=True

@@ -115,3 +115,12 @@ def test_made_series_have_the_level_and_holes_that_were_drawn():
 
 def test_the_same_seed_teaches_the_same_forest(model):
     assert usage_patterns.UsageClassifier.fit(seed=0).files() == model.files()
+
+
+def test_a_rhythm_of_holes_and_a_series_of_zeros_have_a_shape_too():
+    hours = np.where(np.arange(20 * 24) % 24 < 12, np.nan, 10.0)
+    assert np.isfinite(shape(hours, percent=True)).all()
+    known = np.full(20 * 24, np.nan)
+    known[::30] = 5.0
+    assert np.isfinite(shape(known, percent=True)).all()
+    np.testing.assert_array_equal(shape(np.zeros(20 * 24), percent=True)[:2], 0.0)

@@ -108,6 +108,7 @@ def test_memory_that_is_needed_or_not_measured_is_not_reduced(model):
     for name, memory in (("needed", 70.0), ("unknown", None)):
         one = machine(name, top=15.0, memory=memory)
         assert answers_now(predictor, one)[0]["size"] == "m6i.2xlarge", name
+    assert "not measured" in predictor.predict(machine("unknown", memory=None))["note"][-1]
     half = machine("half", top=15.0, memory=35.0)
     assert answers_now(predictor, half)[0]["size"] == "m6i.xlarge"
 
