@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 LEAST_DAYS = 8
+#: Resources that the back-test is made on.
+MOST_JUDGED = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -236,13 +238,16 @@ class AnomalyDetector:
         calibrate, test = borders(*(int(moment.timestamp()) for moment in frame.span))
         known = {name: grid.cut(None, test) for name, grid in fleet.items() if grid.first < test}
         said = by_resource(labels) if labels is not None and len(labels) else {}
+        judged = drawn(known, seed)
         contenders = {}
         for i, kind in enumerate((Ensemble.kind, *RULES)):
             progress(f"fit: {kind}", i, len(RULES) + 3)
-            contenders[kind] = FleetDetector.fit(kind, known, until=calibrate, settings=self.settings, labels=said)
+            some = known if kind == Ensemble.kind else judged
+            contenders[kind] = FleetDetector.fit(kind, some, until=calibrate, settings=self.settings, labels=said)
         progress("back-test on injected anomalies", len(RULES) + 1, len(RULES) + 3)
         rival = champion.detector if isinstance(champion, AnomalyPredictor) else None
-        trial = anomaly_trial.run(fleet, contenders, rival, start=test, seed=seed, settings=self.settings)
+        held = {name: fleet[name] for name in judged}
+        trial = anomaly_trial.run(held, contenders, rival, start=test, seed=seed, settings=self.settings)
         decision, reason = decide(trial.backtests, champion)
         progress("learn from everything", len(RULES) + 2, len(RULES) + 3)
         if decision is Decision.SIMPLE_RULE:
@@ -270,6 +275,7 @@ class AnomalyDetector:
                 notes=(
                     f"watches {', '.join(metrics)}",
                     f"budget: at most {self.settings.budget_per_week:g} false alarms per resource and week",
+                    *((f"back-test on {len(judged)} of {len(known)} resources",) if len(judged) < len(known) else ()),
                     *_label_note(said, fleet),
                     *trial.notes,
                     *_champion_note(champion, test),
@@ -346,6 +352,14 @@ def _label_note(said: Mapping[str, Labels], fleet: Mapping[str, ResourceGrid]) -
         return ()
     wrong, right = sum(len(one.wrong) for one in known), sum(len(one.right) for one in known)
     return (f"{wrong} alarms called false and {right} called true were used",)
+
+
+def drawn(known: Mapping[str, ResourceGrid], seed: int) -> dict[str, ResourceGrid]:
+    """Resources for the back-test: all, or so many of a large fleet that more would say nothing new."""
+    names = sorted(known)
+    if len(names) > MOST_JUDGED:
+        names = sorted(np.random.default_rng(seed).choice(names, MOST_JUDGED, replace=False).tolist())
+    return {name: known[name] for name in names}
 
 
 def decide(tests: tuple[BackTest, ...], champion: Predictor | None) -> tuple[Decision, str]:

@@ -17,7 +17,7 @@ from aws_auto.ml.anomaly.grid import grids
 from aws_auto.ml.anomaly.rules import ROLLING_MAD
 from aws_auto.ml.anomaly.settings import AnomalySettings
 from aws_auto.ml.recipes import catalog
-from aws_auto.ml.recipes.anomaly import AnomalyPredictor, decide
+from aws_auto.ml.recipes.anomaly import AnomalyPredictor, decide, drawn
 from aws_auto.results import BackTest, Decision, Field, Interval
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
@@ -267,3 +267,12 @@ def test_few_data_leave_the_detector_where_it_finds_more_and_the_rule_where_that
     decided, reason = decide((test,), None)
     assert decided is decision
     assert ("labelled public series" in reason) == (decided is Decision.PROMOTE and test.difference.low < 0)
+
+
+def test_the_back_test_of_a_large_fleet_is_made_on_a_part_that_the_seed_draws():
+    fleet = {f"r{i}": i for i in range(250)}
+    some = drawn(fleet, 0)
+    assert len(some) == 100
+    assert all(fleet[name] == grid for name, grid in some.items())
+    assert drawn(fleet, 0) == some != drawn(fleet, 1)
+    assert drawn({"b": 1, "a": 2}, 0) == {"a": 2, "b": 1}
