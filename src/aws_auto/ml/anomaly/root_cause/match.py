@@ -105,8 +105,9 @@ def _degree(e: Evidence, how: How) -> float:
 
 
 def _multiplied(e: Evidence) -> float:
-    """Demand that doubled while the symptom was felt has risen, even at night, when it is little beside the day's."""
-    return float(np.clip(e.relative, 0.0, 1.0)) * (e.correlation or 0.0) if e.correlation and e.correlation > 0 else 0.0
+    """Demand that doubled hand in hand with the symptom has risen, even at night, when it is little beside the day."""
+    together = float(np.clip(((e.correlation or 0.0) - 0.7) / 0.2, 0.0, 1.0))
+    return together * float(np.clip(e.relative, 0.0, 1.0))
 
 
 def _facts(ranking: Ranking, suspect: str, frame: MetricFrame) -> dict[Fact, float]:
