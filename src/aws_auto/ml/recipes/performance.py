@@ -45,8 +45,9 @@ LEAST_DAYS = 8
 #: Fewer breaches, or rows with a latency, teach nothing.
 LEAST_BREACHES = 20
 LEAST_ROWS = 500
-#: Of what is judged at most; every k-th row beyond that.
+#: Of what is judged, and of what is learned from, at most; every k-th row beyond that.
 MOST_JUDGED = 20_000
+MOST_LEARNED = 200_000
 INPUTS = ("request_count", "request_count_sum", "instance_count", "cpu_utilization", "memory_utilization", "error_rate")
 #: The level of each answer where the judged latency is a 95th percentile, and where it is a mean.
 PERCENTILES = {"p50": ("middle", 0.5), "p95": ("judged", 0.5), "p99": ("judged", 0.95)}
@@ -196,12 +197,13 @@ class PerformancePredictor:
         test = every(table.filter(pl.col(TIMESTAMP) >= border, pl.col("judged").is_not_null()), MOST_JUDGED)
         asked = situations(test, table, objectives)
         progress("fit on the past", 0, 2)
-        rows = situations(past, past, objectives)
-        self._refuse_if_quiet(rows, truth_of(past))
-        trial = PerformanceModel.fit(rows, truth_of(past), seed=seed)
+        learned = every(past, MOST_LEARNED)
+        rows, known = situations(learned, past, objectives), truth_of(learned)
+        self._refuse_if_quiet(rows, known)
+        trial = PerformanceModel.fit(rows, known, seed=seed)
         answers: dict[str, PerformanceModel | RuleModel] = {
             "ours": trial,
-            **{name: RuleModel.fit(name, rows, truth_of(past)) for name in RULES},
+            **{name: RuleModel.fit(name, rows, known) for name in RULES},
         }
         notes = [_about(self.objective_ms), *_fronts(found.layout)]
         if isinstance(champion, PerformanceAnswers):
@@ -213,7 +215,8 @@ class PerformancePredictor:
             tests, champion_is_rule=isinstance(champion, PerformanceAnswers) and champion.is_rule
         )
         progress("fit on everything", 1, 2)
-        everything, truth = situations(table, table, objectives), truth_of(table)
+        learned = every(table, MOST_LEARNED)
+        everything, truth = situations(learned, table, objectives), truth_of(learned)
         rival = RuleModel.fit(tests[0].baseline_name, everything, truth)
         final = PerformanceModel.fit(everything, truth, seed=seed).calibrated_as(trial, asked, truth_of(test))
         origin = recipe.lineage(frame, seed=seed, simulated=simulated)

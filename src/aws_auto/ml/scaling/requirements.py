@@ -144,8 +144,8 @@ def plan_capacity(
         if source is None or mine.is_empty():
             left_out[name] = "its demand could not be forecast" if source is None else "it sent no metrics of late"
             continue
-        rules = constraints.get(name, Constraints()) if isinstance(constraints, dict) else constraints
-        plans.append(_planned(model, forecast, name, source, mine, running, rules or Constraints()))  # type: ignore[arg-type] # a mapping was asked above
+        rules = constraints if isinstance(constraints, Constraints) else (constraints or {}).get(name)
+        plans.append(_planned(model, forecast, name, source, mine, running, rules or Constraints()))
     return CapacityPlans(tuple(plans), left_out, forecast.rows)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from aws_auto.errors import NotEnoughData, UsageError
 from aws_auto.ml.scaling.requirements import forecast_demand, plan_capacity, predict_performance
-from aws_auto.ml.scaling.timeline import LEVELS
+from aws_auto.ml.scaling.timeline import LEVELS, Constraints
 
 
 @pytest.fixture(scope="module")
@@ -84,9 +84,20 @@ def test_a_longer_horizon_is_planned_with_what_is_known_of_four_hours(scaling_do
 
 
 def test_constraints_by_fleet_leave_the_others_free(scaling_door, forecast):
-    from aws_auto.ml.scaling.timeline import Constraints
-
     plans = plan_capacity(scaling_door.capacity_planner.model, forecast, constraints={"web": Constraints(most=2)})
     by_name = {p.resource: p for p in plans.plans}
     assert by_name["web"].most == 2
     assert SimpleNamespace(**by_name["box"].resources)
+
+
+def test_a_fleet_on_spot_may_move_to_demand_where_not_all_of_it_may_stay(scaling_door, forecast):
+    model = scaling_door.capacity_planner.model
+    on_spot = replace(forecast, rows=forecast.rows.with_columns(purchase_option=pl.lit("spot")))
+    half = plan_capacity(model, on_spot, constraints=Constraints(spot_share=0.5), only=["web"]).plans[0]
+    for step in half.steps[1:]:
+        assert step.instances.get("m6i.large spot", 0) <= step.instances["m6i.large on-demand"]
+    whole = plan_capacity(model, on_spot, only=["web"]).plans[0]
+    assert set(whole.resources) == {"m6i.large spot"}
+    assert any("may be reclaimed is not counted" in note for note in whole.notes)
+    with pytest.raises(UsageError, match="on demand is not known"):
+        plan_capacity(model, on_spot, constraints=Constraints(spot_share=0.5), only=["box"])
