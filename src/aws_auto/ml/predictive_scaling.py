@@ -18,6 +18,7 @@ from aws_auto.protocols import Progress, silent
 
 if TYPE_CHECKING:
     from aws_auto.ml.recipes.capacity import CapacityAnswers
+    from aws_auto.ml.recipes.demand_settings import DemandSettings
     from aws_auto.ml.recipes.panel import PanelPredictor
     from aws_auto.ml.recipes.performance import PerformanceAnswers
     from aws_auto.ml.scaling.requirements import CapacityPlans, DemandForecast, Expected
@@ -128,6 +129,7 @@ class PredictiveScalingAI:
         training_data: Any,  # noqa: ANN401 - pandas must not be imported to be named
         training_config: Mapping[str, Any] | None = None,
         *,
+        demand: DemandSettings | None = None,
         seed: int = 0,
         progress: Progress = silent,
     ) -> Reports:
@@ -138,6 +140,7 @@ class PredictiveScalingAI:
         Args:
             training_data: see the class.
             training_config: as documented, by part; see `aws_auto.ml.scaling.words.DOCUMENTED`.
+            demand: which column is the demand, and which events and holidays are known before they come.
             seed: of everything random.
             progress: told what is done.
 
@@ -146,7 +149,7 @@ class PredictiveScalingAI:
             UsageError: the configuration asks for what there is not.
         """
         frame = MetricFrame.of(training_data)
-        recipes = words.recipes_of(training_config)
+        recipes = words.recipes_of(training_config, demand)
         reports: Reports = {}
         for part, recipe in recipes.items():
             try:

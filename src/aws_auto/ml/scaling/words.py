@@ -11,6 +11,7 @@ from aws_auto.ml.scaling.requirements import PRESENT
 from aws_auto.ml.scaling.timeline import Constraints
 
 if TYPE_CHECKING:
+    from aws_auto.ml.recipes.demand_settings import DemandSettings
     from aws_auto.ml.scaling.requirements import CapacityPlans, Expected
     from aws_auto.protocols import Recipe
 
@@ -33,8 +34,12 @@ DOCUMENTED: Mapping[str, Mapping[str, Any]] = {
 }
 
 
-def recipes_of(config: Mapping[str, Any] | None) -> dict[str, Recipe]:
+def recipes_of(config: Mapping[str, Any] | None, demand: DemandSettings | None = None) -> dict[str, Recipe]:
     """The recipe of each part; of a configuration, only the parts that it names.
+
+    Args:
+        config: see `DOCUMENTED`.
+        demand: column, events and holidays of the demand.
 
     Raises:
         UsageError: a part, a key or a value that is not offered; the error says what is.
@@ -48,7 +53,7 @@ def recipes_of(config: Mapping[str, Any] | None) -> dict[str, Recipe]:
         _check(part, said)
     groups = tuple(wanted.get("capacity_planning", {}).get("features", DOCUMENTED["capacity_planning"]["features"]))
     made: dict[str, Recipe] = {
-        "demand_forecasting": DemandForecaster(),
+        "demand_forecasting": DemandForecaster() if demand is None else DemandForecaster().configured(demand),
         "capacity_planning": CapacityPlanner(groups=groups),
         "performance_prediction": PerformancePredictor(),
     }

@@ -154,6 +154,13 @@ def test_the_documented_configuration_is_accepted_and_honoured():
     assert some["capacity_planning"].groups == ("predicted_demand", "performance_metrics")
 
 
+def test_what_is_known_of_demand_reaches_the_forecaster():
+    from aws_auto.ml.recipes.demand_settings import DemandSettings
+
+    settings = DemandSettings(metric="orders", kind="sum")
+    assert words.recipes_of(None, settings)["demand_forecasting"].settings == settings
+
+
 @pytest.mark.parametrize(
     ("config", "text"),
     [
