@@ -60,7 +60,8 @@ class AwsLike:
     As documented: hourly forecasts from the last 14 days, made anew every 6 hours, instances launched 5 minutes before
     the hour and ready after their boot, never fewer than target tracking wants, never scaled in by itself. Ours to
     fill in: the forecast is half the mean of the same hour one and two weeks ago, half the mean of that hour of the
-    last seven days, times the last day's level against its week (between a half and double).
+    last seven days, times the last day's level against its week (between a half and double); an hour has what it or
+    the next one needs.
     """
 
     def __init__(self, setting: Setting, *, target: float) -> None:
@@ -76,12 +77,13 @@ class AwsLike:
         """See `ScalingPolicy`."""
         into = t % self._refresh
         if into == 0:
-            ahead = round(REFRESH_HOURS) + math.ceil(self._ahead / self._per_hour) + 1
+            ahead = round(REFRESH_HOURS) + math.ceil(self._ahead / self._per_hour) + 2
             self._hours = hourly_profile(history[-PROFILE_DAYS * 24 * self._per_hour :], self._per_hour, ahead)
         wish = self._reactive.want(t, history, ready)
         if not len(self._hours):
             return wish
-        soon = self._hours[into // self._per_hour : (into + self._ahead) // self._per_hour + 1]
+        this = into // self._per_hour
+        soon = self._hours[this : max((into + self._ahead) // self._per_hour, this + 1) + 1]
         return max(wish, float(np.ceil(soon.max() / self._per_instance)))
 
 

@@ -77,7 +77,7 @@ def test_the_emulated_prediction_repeats_a_daily_profile_before_it_comes():
     assert hourly_profile(history, 12, 24).tolist() == [10.0] * 12 + [50.0] * 12
     played = play(day, history, SETTING, AwsLike(SETTING, target=1.0))
     assert played.violated == 0
-    assert played.billed[143 - 3 : 146].tolist() == [1, 5, 5, 5, 5, 5]
+    assert played.billed[130:134].tolist() == [1, 1, 5, 5]
 
 
 def test_without_two_days_of_history_the_emulated_prediction_is_target_tracking():
