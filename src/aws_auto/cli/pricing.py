@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from aws_auto.cli import options, render
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from aws_auto.pipeline.ports import Workspace
+    from aws_auto.pipeline.prices import PriceSource
 
 app = typer.Typer(
     name="prices", help="Which rates are known, how old they are; refresh asks AWS.", rich_markup_mode=None
@@ -62,7 +68,6 @@ def refresh(region: _Regions = None, workspace: options.Home = None, as_json: op
     import numpy as np
 
     from aws_auto.errors import CredentialsError
-    from aws_auto.pipeline import prices
     from aws_auto.pipeline.aws.prices import PriceLists
     from aws_auto.pipeline.aws.session import Clients, resolve
     from aws_auto.pipeline.workspace import open_workspace
@@ -71,9 +76,20 @@ def refresh(region: _Regions = None, workspace: options.Home = None, as_json: op
     if resolve(os.environ) is None:
         raise CredentialsError("no AWS credentials were found", where="prices refresh")
     # Only spreads waits between attempts, so nothing is seeded here.
-    source = PriceLists(Clients(os.environ), ws.clock, np.random.default_rng())
+    run(ws, PriceLists(Clients(os.environ), ws.clock, np.random.default_rng()), region or (), as_json=as_json)
+
+
+def run(ws: Workspace, source: PriceSource, regions: Sequence[str], *, as_json: bool) -> None:
+    """Refresh and show.
+
+    Raises:
+        UsageError: no region is given and there is no bill.
+        TargetError: nothing at all could be had.
+    """
+    from aws_auto.pipeline import prices
+
     with render.progress("prices") as tell:
-        found = prices.refresh(ws, source, regions=region or (), progress=tell)
+        found = prices.refresh(ws, source, regions=regions, progress=tell)
     for text in found.refused:
         render.talk(f"not known: {text}")
     if as_json:

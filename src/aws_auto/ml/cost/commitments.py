@@ -52,7 +52,7 @@ _MOST_DAYS = 120
 #: Share of the level that is bought now, and in how many weekly parts the rest is.
 _LADDERS = ((1.0, 0), (0.95, 1), (0.9, 1), (0.8, 1), (0.65, 1), (0.5, 1), (0.25, 3))
 #: What is paid, in shares of the on-demand cost, for losing less when usage falls soon. A choice, not a measurement.
-PREMIUM = 0.003
+PREMIUM = 0.004
 #: Ladders are tried at so many levels on either side of the best one without a ladder.
 _NEAR = 6
 #: Usage that is this share lower than before stops the ladder.
