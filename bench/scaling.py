@@ -1,6 +1,6 @@
 """Scaling policies in the replay: cost over the optimum, violated steps, and fleet control with priced shortage.
 
-    python bench/scaling.py [--data FOLDER] [--made] [--seed 0] [--json FILE]
+    python bench/scaling.py [--data FOLDER] [--made] [--spot-usd USD --reclaim P] [--seed 0] [--json FILE]
 
 Traces: every ``replay_*.parquet`` (``ts``, ``load``, five minutes) of the folder, by default the development data
 beside the checkout; with ``--made``, or where there are none, made-up ones: spiky, scheduled spikes, level shifts,
@@ -16,6 +16,10 @@ Fleet control: the first half of a trace is for learning and tuning, the second 
 on-demand price of m7i.large and 1 USD for each instance's load unserved during an hour; boot 15 minutes; one instance
 carries 1/40 of the 99.9 % load of the first half. Target tracking has its cheapest target on the first half.
 
+With ``--spot-usd`` and ``--reclaim`` (what a spot instance of that type costs an hour, and the probability that its
+pool is reclaimed in an hour: yours, none is known here) the last two days are played with that pool to choose from, at
+most half of the capacity, beside on-demand alone; ours says how many, the optimiser of which.
+
 The seven made-up loads and the four development traces were looked at while the policy was built.
 """
 
@@ -24,6 +28,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,10 +36,12 @@ import numpy as np
 import polars as pl
 
 from aws_auto.ml.cost.prices import REGION, lookup
+from aws_auto.ml.scaling.fleet import Offer, Terms
 from aws_auto.ml.scaling.policy import AwsLike, TargetTracking
 from aws_auto.ml.scaling.policy_judge import ShortagePrice, Slo
 from aws_auto.ml.scaling.policy_newsvendor import Newsvendor
 from aws_auto.ml.scaling.replay import Played, Setting, least_cost, play
+from aws_auto.ml.scaling.replay_fleet import play_mix
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -213,6 +220,33 @@ def _saved(
     return float(low), float(high)
 
 
+def mixed(traces: Mapping[str, np.ndarray], spot: Offer, seed: int) -> dict[str, Any]:
+    """The last two days with spot to choose from, and without."""
+    price = lookup(INSTANCE, REGION)
+    assert price is not None
+    rows = {}
+    for name, x in traces.items():
+        load, before = x[-2 * DAY :], x[: -2 * DAY]
+        setting = Setting(capacity=float(np.quantile(before, 0.999)) / PEAK, boot=2, steps_per_hour=PER_HOUR)
+        pools = [
+            Offer(name=INSTANCE, capacity=setting.capacity, price=price.usd_per_hour),
+            replace(spot, capacity=setting.capacity, reclaim=spot.reclaim / PER_HOUR),
+        ]
+        terms = Terms(slo=LIMIT, spot_share=0.5)
+        plain, both = (
+            play_mix(load, before, setting, Newsvendor(setting, goal=Slo(share=LIMIT)), offers, terms, seed=seed)
+            for offers in (pools[:1], pools)
+        )
+        rows[name] = {
+            "on-demand USD": round(plain.usd, 2),
+            "with spot USD": round(both.usd, 2),
+            "spot share %": round(100 * both.spot_share, 1),
+            "reclaimed": both.reclaimed,
+            "violated %": [round(100 * plain.violated, 2), round(100 * both.violated, 2)],
+        }
+    return rows
+
+
 def _table(title: str, rows: Mapping[str, Mapping[str, Any]], show: Callable[[Mapping[str, Any]], str]) -> None:
     print(title)
     for name, row in rows.items():
@@ -224,6 +258,8 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--made", action="store_true")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--spot-usd", type=float)
+    parser.add_argument("--reclaim", type=float, default=0.0)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     found = real(options.data)
@@ -242,6 +278,10 @@ def main() -> None:
             print(f"    {trace:18s} {line}")
         figures[f"fleet control, {kind}"] = rows = control(traces, options.seed)
         _table(f"fleet control, {kind}: USD, second half of each trace", rows, json.dumps)
+    if options.spot_usd is not None and found:
+        pool = Offer(name=INSTANCE, capacity=1.0, price=options.spot_usd, purchase="spot", reclaim=options.reclaim)
+        figures["with spot"] = rows = mixed(found, pool, options.seed)
+        _table("with spot to choose from: the last two days", rows, json.dumps)
     if options.json:
         options.json.write_text(json.dumps(figures, indent=2))
 
