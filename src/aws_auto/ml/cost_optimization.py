@@ -54,7 +54,9 @@ class CostOptimizationAI:
                 "there is nothing to train on",
                 hint="give it: CostOptimizationAI(training_data), or train_cost_optimization_model(training_data)",
             )
-        return self.engineer_cost_features(self._training, bill=self._bill)
+        features = self.engineer_cost_features(self._training, bill=self._bill)
+        self._bill = features.bill
+        return features
 
     def engineer_cost_features(self, training_data: Any, *, bill: Any = None) -> CostFeatures:  # noqa: ANN401
         """The four documented lists of features as tables; what cannot be computed is named, not filled with zeros.
@@ -111,6 +113,10 @@ class CostOptimizationAI:
     def predict_cost_optimizations(self, current_infrastructure: Any, *, bill: Any = None) -> dict[str, Any]:  # noqa: ANN401
         """What is coming, what is unusual, how things are used, and what could be saved.
 
+        Args:
+            current_infrastructure: metrics of the present, as for training.
+            bill: the bill up to now; that of the training where none is given.
+
         Returns:
             ``predictions``: ``cost_forecast`` (a table as it was given, one row per row, ``expected_24h``, ``low_24h``,
             ``high_24h``; with a bill the coming fortnight by service), ``optimization_opportunities`` (dicts),
@@ -123,7 +129,9 @@ class CostOptimizationAI:
         """
         if self._report is None:
             raise NotFitted("CostOptimizationAI was not trained", hint=cost_parts.TRAIN_FIRST)
-        features = self.extract_infrastructure_features(current_infrastructure, bill=bill)
+        features = self.extract_infrastructure_features(
+            current_infrastructure, bill=self._bill if bill is None else bill
+        )
         predictions = {
             "cost_forecast": self.cost_predictor.predict(features),
             "optimization_opportunities": self.resource_optimizer.predict(features),

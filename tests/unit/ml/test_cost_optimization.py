@@ -188,6 +188,8 @@ def test_the_helpers_of_the_specification_give_what_training_uses(metrics, bill)
     prepared = door.prepare_training_data()
     assert set(prepared) == {"temporal_features", "usage_features", "cost_features", "infrastructure_features"}
     assert prepared.bill is bill
+    door.train_cost_optimization_model()
+    assert isinstance(door.predict_cost_optimizations(metrics)["predictions"]["cost_forecast"], CostForecast)
     assert door.engineer_cost_features(prepared) is prepared
     assert door.prepare_training_data(metrics.head(48)).frame.data.height == 48
 
