@@ -29,6 +29,7 @@ from aws_auto.ml.forecast.levels import at_levels
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from importlib.resources.abc import Traversable
 
     from numpy.typing import NDArray
 
@@ -168,8 +169,16 @@ def shipped() -> Cold:
     Raises:
         ArtifactError: the installed file is not the one that was released.
     """
-    folder = resources.files(FOLDER)
-    head = json.loads((folder / HEAD).read_text())
+    return loaded(resources.files(FOLDER))
+
+
+def loaded(folder: Traversable) -> Cold:
+    """The booster that ``tools/cold_start.py`` put into a folder.
+
+    Raises:
+        ArtifactError: the file is not the one that its head was written for.
+    """
+    head = json.loads((folder / HEAD).read_text(encoding="utf-8"))
     data = (folder / BOOSTER).read_bytes()
     if hashlib.sha256(data).hexdigest() != head["sha256"]:
         raise ArtifactError("is not the file that was released", where=BOOSTER, hint="install aws-auto again")

@@ -7,7 +7,8 @@ from importlib import resources
 import numpy as np
 import pytest
 
-from aws_auto.ml.forecast.cold import BOOSTER, FOLDER, HEAD, LEAST_HOURS, LOOK_BACK, Cold, Short, shipped
+from aws_auto.errors import ArtifactError
+from aws_auto.ml.forecast.cold import BOOSTER, FOLDER, HEAD, LEAST_HOURS, LOOK_BACK, Cold, Short, loaded, shipped
 from aws_auto.ml.forecast.demand import HORIZON, DemandPanel
 from aws_auto.ml.forecast.ensemble import YOUNG, Blend
 from aws_auto.ml.forecast.grid import DAY, HourGrid
@@ -31,6 +32,17 @@ def test_what_ships_is_what_was_released_and_small():
     assert hashlib.sha256(data).hexdigest() == head["sha256"]
     assert len(data) < 300_000
     assert all(name.startswith(("vm/aws_", "vm/azurevm_", "web/")) for name in head["series"])
+
+
+def test_a_file_that_was_changed_is_refused(tmp_path):
+    folder = resources.files(FOLDER)
+    for name in (BOOSTER, HEAD):
+        (tmp_path / name).write_bytes((folder / name).read_bytes())
+    loaded(tmp_path)
+    with (tmp_path / BOOSTER).open("ab") as file:
+        file.write(b"!")
+    with pytest.raises(ArtifactError, match="not the file that was released"):
+        loaded(tmp_path)
 
 
 @pytest.mark.parametrize("hours", [0, 1, LEAST_HOURS - 1])
