@@ -72,6 +72,7 @@ class Offer:
         region: the only one that it holds in; None for all.
         family: the only one that it covers, such as ``m5``; None for all.
         as_of: the day on which the rate was seen; None where the caller does not say.
+        reservation: it is bought by the instance, not by the money.
     """
 
     name: str
@@ -81,6 +82,7 @@ class Offer:
     region: str | None = None
     family: str | None = None
     as_of: date | None = None
+    reservation: bool = False
 
     def __post_init__(self) -> None:
         """Refuse a discount that is none.

@@ -19,7 +19,7 @@ from aws_auto.results import Line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import date, datetime
+    from datetime import datetime
 
     from aws_auto.ml.cost.commitments import Array, Offer
     from aws_auto.ml.cost.findings import Commitment
@@ -126,7 +126,7 @@ def _one_after_the_other(hours: Hours, offers: Sequence[Offer], currency: str, u
         gain, found, offer = max(gains, key=lambda one: (one[0], one[1].offer))
         if gain < _WORTH * _LEAST_GAIN * whole * HOURS_A_MONTH or gain <= 0.0:
             break
-        said.append(_said(found, hours.of(offer), hours.first.date(), currency, until))
+        said.append(_said(found, offer, hours, currency, until))
         hours = hours.without(offer, found.level)
         left.remove(offer)
     return said
@@ -184,16 +184,16 @@ def _abstain(reason: str, collect: str) -> Abstained:
     return Abstained(what=_WHAT, reason=reason, collect=collect)
 
 
-def _said(one: Commitment, hourly: Array, first: date, currency: str, until: datetime) -> Recommendation:
+def _said(one: Commitment, offer: Offer, hours: Hours, currency: str, until: datetime) -> Recommendation:
+    hourly = hours.of(offer)
     month = _month(hourly)
     parts = "at once"
-    now, later = one.pays * one.first, one.pays * (1.0 - one.first) / max(one.weeks, 1)
-    then = "" if one.weeks == 0 else f"; {later:.3f} more a week later" + (f", {one.weeks} times" * (one.weeks > 1))
     if one.weeks:
         parts = f"({one.first:.0%} now, the rest in {one.weeks} weekly part{'s' * (one.weeks > 1)} unless usage falls)"
     days = hourly.reshape(-1, 24)[-30:]
-    begin = first + timedelta(days=len(hourly) // 24 - len(days))
+    begin = hours.first.date() + timedelta(days=len(hourly) // 24 - len(days))
     pays = f"{one.pays:.3f} {currency} an hour"
+    command, rollback = _purchase(one, offer, currency)
     return Recommendation(
         kind="commitment",
         resources=(one.offer,),
@@ -219,9 +219,22 @@ def _said(one: Commitment, hourly: Array, first: date, currency: str, until: dat
             x=tuple(begin + timedelta(days=k) for k in range(len(days))),
             y=tuple(float(day.min()) for day in days),
         ),
-        rollback="none after the purchase, but a plan bought by mistake can be returned within 7 days",
+        rollback=rollback,
         expires=until + _EXPIRES,
-        command=f"console: Billing and Cost Management > Savings Plans > Purchase; hourly commitment {now:.3f}{then}",
+        command=command,
         # What was bought this month is not what is still worth buying in the next.
         subject=f"{currency} {until:%Y-%m}",
     )
+
+
+def _purchase(one: Commitment, offer: Offer, currency: str) -> tuple[str, str]:
+    """The step in the console, and what can be done about it afterwards."""
+    whole = one.level if offer.reservation else one.pays
+    now, later = whole * one.first, whole * (1.0 - one.first) / max(one.weeks, 1)
+    then = "" if one.weeks == 0 else f"; {later:.3f} more a week later" + f", {one.weeks} times" * (one.weeks > 1)
+    if not offer.reservation:
+        step = "console: Billing and Cost Management > Savings Plans > Purchase; hourly commitment"
+        return f"{step} {now:.3f}{then}", "none but this: a plan bought by mistake can be returned within 7 days"
+    step = f"console: EC2 in {offer.region} > Reserved Instances > Purchase: {offer.family}, as many as cost"
+    back = "a standard one can be sold (Reserved Instance Marketplace), a convertible one exchanged"
+    return f"{step} {now:.3f} {currency} an hour on demand{then}", back

@@ -105,6 +105,7 @@ def _offer(
         region=region or None,
         family=name or None,
         as_of=seen,
+        reservation=first.kind == "reserved",
     )
 
 

@@ -11,6 +11,7 @@ import pytest
 from aws_auto.frame import MetricFrame
 from aws_auto.ml.cost import prices
 from aws_auto.ml.cost.commitments import Offer
+from aws_auto.ml.cost.commitments_advice import Hours
 from aws_auto.ml.cost.recommend import recommend
 from aws_auto.ml.cost.terms import Terms
 
@@ -147,3 +148,30 @@ def test_a_commitment_covers_what_the_other_advice_leaves(make):
 def test_machines_under_a_commitment_are_not_committed_on_again(make):
     found = recommend(fleet(make, pricing_category="Committed"), now=NOW, terms=Terms(offers=(PLAN,)))
     assert not of_kind(found, "commitment")
+
+
+def test_a_reservation_is_bought_by_the_instance_and_a_plan_by_the_money(make):
+    bill = fleet(make)
+    plan = of_kind(recommend(bill, now=NOW, terms=Terms(offers=(PLAN,))), "commitment")[0]
+    assert "Savings Plans > Purchase; hourly commitment" in plan.command
+    assert "returned within 7 days" in plan.rollback
+    facts = {"source": "AWS", "term": timedelta(days=365), "region": "us-east-1", "family": "m5", "reservation": True}
+    offer = Offer(name="a reservation", discount=0.4, **facts)
+    found = recommend(bill, now=NOW, terms=Terms(offers=(PLAN, offer)))
+    first = of_kind(found, "commitment")[0]
+    assert first.resources == ("a reservation",)
+    assert "EC2 in us-east-1 > Reserved Instances > Purchase: m5" in first.command
+    assert "can be sold" in first.rollback
+    assert first.saving.low <= first.saving.expected <= first.saving.high
+
+
+def test_what_one_commitment_covers_is_not_committed_on_again():
+    flat = {("us-east-1", "m5"): np.full(48, 3.0), ("us-east-1", "c5"): np.full(48, 1.0)}
+    hours = Hours(START, flat)
+    family = Offer(name="m5", discount=0.4, source="x", term=timedelta(days=365), region="us-east-1", family="m5")
+    assert hours.of(family).tolist() == [3.0] * 48
+    left = hours.without(family, 2.0)
+    assert left.of(family)[0] == pytest.approx(1.0)
+    assert left.of(PLAN)[0] == pytest.approx(2.0)
+    assert left.without(PLAN, 5.0).of(PLAN).max() == 0.0
+    assert hours.days == 2
