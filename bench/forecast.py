@@ -133,14 +133,18 @@ class Lstm(Scored):
 
 
 def seasonal(lag: int) -> Any:  # noqa: ANN401 - a callable of the scorer's kind
-    """The value ``lag`` hours before each target, with the quantiles of its errors of four weeks."""
+    """The value ``lag`` hours before each target, with the quantiles of its errors of four weeks.
+
+    A series without a day more than ``lag`` is answered from the day before.
+    """
 
     def forecaster(history: pd.DataFrame, horizon: int, levels: np.ndarray) -> dict[str, np.ndarray]:
         out = {}
         for name, rows in history.groupby("unique_id"):
             y = rows.y.to_numpy(float)
-            errors = np.quantile((y[lag:] - y[:-lag])[-4 * WEEK :], levels)
-            out[str(name)] = y[len(y) - lag : len(y) - lag + horizon, None] + errors
+            back = lag if len(y) >= lag + DAY else DAY
+            errors = np.quantile((y[back:] - y[:-back])[-4 * WEEK :], levels)
+            out[str(name)] = y[len(y) - back : len(y) - back + horizon, None] + errors
         return out
 
     return forecaster
