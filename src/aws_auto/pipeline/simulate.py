@@ -165,6 +165,8 @@ def simulate(history: Trace, fleet: Fleet) -> ScalingReplay:
     notes += said
     price = fleet.price if fleet.price is not None else history.price
     _sensible(fleet, capacity, price)
+    if fleet.boot % history.period:
+        notes += (f"a boot of {fleet.boot} counts as whole steps of {history.period}",)
     setting = Setting(
         capacity=capacity,
         boot=-(-fleet.boot // history.period),

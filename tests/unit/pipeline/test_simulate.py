@@ -89,6 +89,8 @@ def test_without_a_capacity_the_peak_is_put_at_forty_instances_and_that_is_said(
 def test_a_boot_counts_in_whole_steps_upwards():
     quick, slow = (use_case.simulate(history(7), Fleet(capacity=20.0, boot=timedelta(minutes=m))) for m in (15, 16))
     assert slow.optimum_hours > quick.optimum_hours
+    assert "a boot of 0:16:00 counts as whole steps of 0:15:00" in slow.notes
+    assert not any("boot" in note for note in quick.notes)
 
 
 def test_what_is_known_in_advance_reaches_the_policy():
