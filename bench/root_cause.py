@@ -4,7 +4,9 @@
 
 PetShop (20 issues here, all with ONE root cause, so nothing may be learned from names): even issues are for
 development, odd ones are the test. SMD: machine-1-6 and machine-2-1 are for development, the other two are the test.
-Simulated incidents have random roots. ``--fit`` fits the confidence on other seeds than those it is reported on.
+Simulated incidents have random roots. ``--fit`` fits the confidence on other seeds than those it is reported on. Of
+incidents of the simulated account the named pattern is judged too, with a table of what was named instead: the six
+kinds of the sample account, and ten kinds with facts that the sample does not tell.
 Intervals: 95 %, bootstrap over cases (exact binomial where all are alike). Beside ours: correlation with the symptom,
 n-sigma (against the own past, or, where only five rows are there, against the far-away normal period), a random order.
 """
