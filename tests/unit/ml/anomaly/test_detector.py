@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -14,7 +15,7 @@ from aws_auto.ml.anomaly.ensemble import Ensemble
 from aws_auto.ml.anomaly.grid import DAY, ResourceGrid, grids
 from aws_auto.ml.anomaly.inject import KINDS, inject
 from aws_auto.ml.anomaly.labels import Labels, by_resource
-from aws_auto.ml.anomaly.rules import RULES
+from aws_auto.ml.anomaly.rules import LEAST_QUIET, RULES
 from aws_auto.ml.anomaly.scorers import fit_scorer, scorer_of
 from aws_auto.ml.anomaly.settings import AnomalySettings
 from aws_auto.ml.evaluation.metrics import Rhythm, episodes
@@ -357,3 +358,23 @@ def test_verdicts_become_labels_of_their_resource_and_ignore_says_nothing():
         )
     )
     assert said == {"a": Labels(right=((START, START),), wrong=((START + 3600, START + 7200),))}
+
+
+@pytest.mark.parametrize("kind", KINDS_OF_SCORER)
+def test_damaged_memory_of_a_stream_is_refused_and_an_old_one_forgotten(kind):
+    whole = grid()
+    scorer = learned(fit_scorer(kind, whole.cut(None, START + 10 * DAY)), whole.cut(None, START + 15 * DAY))[1]
+    new = whole.cut(START + 15 * DAY, START + 16 * DAY)
+    _, memory = scorer.follow(new, None)
+    later = replace(new, first=new.first + 30 * DAY)
+    assert np.isfinite(scorer.follow(later, memory)[0].expected).any()
+    if memory:
+        with pytest.raises(ArtifactError):
+            scorer.follow(later, memory[:-2])
+
+
+@pytest.mark.parametrize("kind", RULES)
+def test_a_rule_without_columns_to_calibrate_on_has_the_least_quiet(kind):
+    whole = grid()
+    _, scorer = fit_scorer(kind, whole).learn(whole, np.zeros(whole.values.shape[1], bool))
+    assert scorer.usual(1.0).tolist() == [LEAST_QUIET, LEAST_QUIET]
