@@ -38,7 +38,7 @@ EVERY = 5
 
 @dataclass(frozen=True)
 class DemandForecaster:
-    """Lines, boosted quantiles and moved rules, weighed by series, against three naive rules."""
+    """Lines, boosted quantiles, a net and moved rules, weighed by series, against three naive rules."""
 
     name: str = "demand-forecaster"
     feature: str | None = "predictive-scaling"
