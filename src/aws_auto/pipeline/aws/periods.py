@@ -59,8 +59,8 @@ def spans(window: Window, *, now: datetime, finest: int = MINUTE) -> list[Span]:
     """
     oldest = ceil(now - RETENTION[-1][1] + timedelta(hours=1), HOUR)
     cut: list[Span] = []
-    if window.start < oldest:
-        cut.append(Span(Window(window.start, min(window.end, oldest)), 0, final=True))
+    if window.start < (end := min(window.end, oldest)):
+        cut.append(Span(Window(window.start, end), 0, final=True))
     newer = now
     parts = []
     for period, kept in RETENTION:

@@ -39,6 +39,11 @@ def test_spans_cover_the_window_without_hole_or_overlap_and_keep_every_promise(b
         assert cut[-1].window.end > min(window.end, now) - longest
 
 
+def test_an_empty_window_asks_nothing_however_old_it_is():
+    long_ago = NOW - 456 * DAY
+    assert spans(Window(long_ago, long_ago), now=NOW) == []
+
+
 @given(back=minutes, length=minutes)
 def test_what_was_final_is_never_asked_again(back, length):
     window = Window(NOW - back, min(NOW, NOW - back + length))
