@@ -99,7 +99,7 @@ class ResourceDetector:
             The detector, and the deviations of the columns that say what is usual (by metric), judged without having
             learned from them; NaN elsewhere.
         """
-        scorer = fit_scorer(kind, grid.cut(None, until), ahead=grid)
+        scorer = fit_scorer(kind, grid.cut(None, until))
         return cls(grid.period, grid.metrics, scorer, np.ones(len(grid.metrics))).learned(
             grid, since=until, said=labels
         )

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from aws_auto.ml.anomaly.detect import Detector, choose, pack
+from aws_auto.ml.anomaly.detect import Detector, pack
 from aws_auto.ml.anomaly.robust import Judged
 
 if TYPE_CHECKING:
@@ -49,19 +49,10 @@ class Ensemble:
     kind: str = "ensemble of detectors"
 
     @classmethod
-    def fit(cls, grid: ResourceGrid, *, ahead: ResourceGrid | None = None) -> Ensemble:
-        """Learn from a grid; what follows it can be judged.
-
-        Args:
-            grid: columns to learn from.
-            ahead: the grid with what it will learn before anybody asks: how long the history is chooses the profile.
-        """
-        points = np.isfinite((ahead or grid).values).sum(axis=1)
+    def fit(cls, grid: ResourceGrid) -> Ensemble:
+        """Learn from a grid; what follows it can be judged."""
         with _one_thread():
-            fitted = tuple(
-                Detector.fit(grid.times, row, profile=choose(float(grid.period), int(count)))
-                for row, count in zip(grid.values, points, strict=True)
-            )
+            fitted = tuple(Detector.fit(grid.times, row) for row in grid.values)
         return cls(fitted, fitted, grid.end, grid.end)
 
     def judge(self, grid: ResourceGrid) -> Judged:

@@ -89,10 +89,10 @@ class Scorer(Protocol):
         ...
 
 
-def fit_scorer(kind: str, grid: ResourceGrid, *, ahead: ResourceGrid | None = None) -> Scorer:
-    """A scorer of that kind, fitted on the grid; ``ahead`` is the grid with what it will learn next."""
+def fit_scorer(kind: str, grid: ResourceGrid) -> Scorer:
+    """A scorer of that kind, fitted on the grid."""
     if kind == Ensemble.kind:
-        return Ensemble.fit(grid, ahead=ahead)
+        return Ensemble.fit(grid)
     return Static.fit(grid) if kind == Static.kind else Rolling.fit(kind, grid)
 
 

@@ -174,16 +174,6 @@ def test_a_larger_budget_never_raises_a_limit(kind):
     assert (limits[0] > limits[-1]).all()
 
 
-def test_the_whole_history_chooses_the_profile_and_not_only_the_part_that_is_fitted():
-    whole = grid(days=40)
-    fitted = FleetDetector.fit(Ensemble.kind, {"a": whole}, until=START + 20 * DAY, settings=USUAL)
-    assert {one.profile.name for one in fitted.resources["a"].scorer.late} == {"dense"}
-    short = FleetDetector.fit(
-        Ensemble.kind, {"a": whole.cut(None, START + 20 * DAY)}, until=START + 10 * DAY, settings=USUAL
-    )
-    assert {one.profile.name for one in short.resources["a"].scorer.late} == {"fresh"}
-
-
 def test_metrics_of_one_resource_share_its_budget():
     whole = grid(missing=0.0)
     single = ResourceGrid("a", 900, START, whole.metrics[:1], whole.values[:1], whole.column)
