@@ -1,4 +1,4 @@
-"""Two bills for one month: which one stays.
+"""The bill of a workspace: which one stays where there are two for one month, and reading it.
 
 A month of the lake is one bill. A source that is pulled replaces the month, so that what AWS restates is replaced and
 never added. What would be lost by that is refused, or left out with a sentence:
@@ -13,12 +13,33 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aws_auto.errors import UsageError
+import polars as pl
+
+from aws_auto.errors import NotEnoughData, UsageError
 
 if TYPE_CHECKING:
-    import polars as pl
+    from aws_auto.pipeline.ports import Batch, Window, Workspace
 
-    from aws_auto.pipeline.ports import Batch, Workspace
+
+def bill_of(ws: Workspace, window: Window, *, command: str) -> pl.DataFrame:
+    """The bill of that window.
+
+    Raises:
+        NotEnoughData: there is none; the error says what the lake holds instead.
+    """
+    bill = ws.lake.scan("billing", window).collect()
+    if not bill.is_empty():
+        return bill
+    if "billing" not in ws.lake.datasets():
+        hint = f"add one: aws-auto ml {command} --data-source cur --path FILE, or --data-source sample"
+        raise NotEnoughData("the lake holds no bill", where=str(ws.root), hint=hint)
+    time = pl.col("timestamp")
+    first, last = ws.lake.scan("billing").select(time.min().alias("first"), time.max().alias("last")).collect().row(0)
+    raise NotEnoughData(
+        f"the lake's bill is of {first:%Y-%m-%d} to {last:%Y-%m-%d}, which is outside of the window",
+        where=str(ws.root),
+        hint=f"read it: aws-auto ml {command} --since {first:%Y-%m-%d}",
+    )
 
 
 def admitted(ws: Workspace, batch: Batch) -> tuple[Batch | None, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from aws_auto.errors import NotEnoughData
+from aws_auto.pipeline.bills import bill_of
 from aws_auto.pipeline.collect import is_simulated
 
 if TYPE_CHECKING:
@@ -30,12 +30,6 @@ def forecast_cost(ws: Workspace, window: Window, *, by: str, horizon: int, seed:
     """
     from aws_auto.ml.cost import cost_forecast
 
-    bill = ws.lake.scan("billing", window).collect()
-    if bill.is_empty():
-        raise NotEnoughData(
-            "the lake holds no bill",
-            where=str(ws.root),
-            hint="add one: aws-auto ml forecast-cost --data-source cur --path FILE, or --data-source sample",
-        )
+    bill = bill_of(ws, window, command="forecast-cost")
     found = cost_forecast.forecast_cost(bill, by=by, horizon=horizon, seed=seed)
     return CostOutlook(forecast=found, simulated=is_simulated(ws))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from aws_auto.errors import NotEnoughData
 from aws_auto.pipeline import ledger, prices
+from aws_auto.pipeline.bills import bill_of
 from aws_auto.pipeline.collect import is_simulated
 from aws_auto.pipeline.process import process
 
@@ -66,13 +67,7 @@ def advise(ws: Workspace, window: Window, wanted: Wanted | None = None) -> Advic
     from aws_auto.ml.cost.rightsizing import RISK
     from aws_auto.ml.cost.terms import Terms
 
-    bill = ws.lake.scan("billing", window).collect()
-    if bill.is_empty():
-        raise NotEnoughData(
-            "the lake holds no bill",
-            where=str(ws.root),
-            hint="add one: aws-auto ml recommend --data-source cur --path FILE, or --data-source sample",
-        )
+    bill = bill_of(ws, window, command="recommend")
     metrics = _utilisation(ws, window)
     wanted, entries, book = wanted or Wanted(), ws.ledger.entries(), prices.book(ws)
     terms = Terms(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import polars as pl
 import pytest
 
-from aws_auto.errors import UsageError
+from aws_auto.errors import NotEnoughData, UsageError
 from aws_auto.ml.cost.bill import conformed
+from aws_auto.pipeline.bills import bill_of
 from aws_auto.pipeline.collect import collect
 from aws_auto.pipeline.ports import Batch, Window
 from fakes import MemoryLake, ScriptedSource, memory_workspace
@@ -88,3 +89,18 @@ def test_a_month_without_lines_takes_away_what_was_there_as_before(ws):
     collect(ws, source(1.0), OCTOBER)
     collect(ws, source(2.0, rows=0), OCTOBER)
     assert costs(ws) == []
+
+
+def test_without_a_bill_the_error_says_how_to_add_one(ws):
+    with pytest.raises(NotEnoughData, match="holds no bill") as caught:
+        bill_of(ws, OCTOBER, command="recommend")
+    assert "--data-source cur" in caught.value.hint
+
+
+def test_a_bill_of_another_time_is_named_with_the_line_that_reads_it(ws):
+    collect(ws, source(1.0), OCTOBER)
+    later = Window(OCTOBER.end + timedelta(days=90), OCTOBER.end + timedelta(days=120))
+    with pytest.raises(NotEnoughData, match="of 2026-10-01 to 2026-10-01") as caught:
+        bill_of(ws, later, command="forecast-cost")
+    assert caught.value.hint == "read it: aws-auto ml forecast-cost --since 2026-10-01"
+    assert len(bill_of(ws, OCTOBER, command="recommend")) == 1
