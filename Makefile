@@ -17,7 +17,9 @@ demo: $(VENV)/.demo          ## the main job on the simulated account: no AWS, n
 	  --data-source sample --training-schedule weekly --report demo-out/train.html
 	$(BIN)/aws-auto ml monitor --dashboard grafana --alerts slack --drift-detection enabled --report demo-out/monitor.html
 	$(BIN)/aws-auto ml detect --window 4d --report demo-out/incidents.html
-	@echo "look at train.html, monitor.html and incidents.html in demo-out/"
+	$(BIN)/aws-auto ml recommend --report demo-out/savings.html
+	$(BIN)/aws-auto ml simulate scaling --report demo-out/scaling.html
+	@echo "look at train.html, monitor.html, incidents.html, savings.html and scaling.html in demo-out/"
 
 test: lint $(VENV)/.browser .venv-ministack/.done   ## lint and every test under ten seconds
 	$(BIN)/pytest -m "not slow" --cov --cov-report=term:skip-covered

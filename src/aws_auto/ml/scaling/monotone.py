@@ -73,12 +73,16 @@ class MonotoneNet:
             seed: of the members' starts.
             weight: of each row; default equal.
         """
+        from threadpoolctl import threadpool_limits
+
         rng = np.random.default_rng(seed)
         share = np.full(len(event), 1 / len(event)) if weight is None else weight / weight.sum()
         centre, spread = inputs.mean(axis=0), inputs.std(axis=0)
         spread = np.where(spread > 1e-9 * np.maximum(np.abs(centre), 1.0), spread, 1.0)
         z = _scaled(inputs, sign, centre, spread)
-        members = [_fit_one(z, sign != 0, event, share, rng) for _ in range(MEMBERS)]
+        # The products are too thin to share: with a thread per core they cost twelve times the CPU and no less time.
+        with threadpool_limits(1, user_api="blas"):
+            members = [_fit_one(z, sign != 0, event, share, rng) for _ in range(MEMBERS)]
         linear, inner, shift, outer, level = (np.stack([m[name] for m in members]) for name in _PARTS)
         return cls(
             sign=sign,
