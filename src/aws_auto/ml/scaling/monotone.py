@@ -73,6 +73,7 @@ class MonotoneNet:
             seed: of the members' starts.
             weight: of each row; default equal.
         """
+        import scipy.optimize  # brings a BLAS of its own, which must be loaded before it can be limited
         from threadpoolctl import threadpool_limits
 
         rng = np.random.default_rng(seed)
@@ -82,7 +83,7 @@ class MonotoneNet:
         z = _scaled(inputs, sign, centre, spread)
         # The products are too thin to share: with a thread per core they cost twelve times the CPU and no less time.
         with threadpool_limits(1, user_api="blas"):
-            members = [_fit_one(z, sign != 0, event, share, rng) for _ in range(MEMBERS)]
+            members = [_fit_one(scipy.optimize.minimize, z, sign != 0, event, share, rng) for _ in range(MEMBERS)]
         linear, inner, shift, outer, level = (np.stack([m[name] for m in members]) for name in _PARTS)
         return cls(
             sign=sign,
@@ -143,10 +144,13 @@ def _scaled(inputs: Floats, sign: Floats, centre: Floats, spread: Floats) -> Flo
 
 
 def _fit_one(
-    z: Floats, rising: NDArray[np.bool_], event: Floats, share: Floats, rng: np.random.Generator
+    minimize: Any,  # noqa: ANN401 - scipy has no types
+    z: Floats,
+    rising: NDArray[np.bool_],
+    event: Floats,
+    share: Floats,
+    rng: np.random.Generator,
 ) -> dict[str, Floats]:
-    from scipy.optimize import minimize
-
     d = z.shape[1]
     shapes = {"linear": (d,), "inner": (d, UNITS), "shift": (UNITS,), "outer": (UNITS,), "level": ()}
     ends = np.cumsum([int(np.prod(s)) for s in shapes.values()])
