@@ -29,6 +29,7 @@ def group() -> None:
 @app.command()
 def cost(
     window: options.WindowText = "180d",
+    since: options.Since = None,
     offers: Annotated[
         Path | None, typer.Option("--offers", help="YAML or CSV file of commitments at your own rates.")
     ] = None,
@@ -53,7 +54,7 @@ def cost(
     render.talk("target: local (this command works on the workspace)")
     ws = open_workspace(workspace, target="local")
     with render.progress("backtest") as tell:
-        found = backtest(ws, options.window(window, ws.clock.now()), asked, progress=tell)
+        found = backtest(ws, options.window(window, ws.clock.now(), since=since), asked, progress=tell)
     render.report(ws, "backtest-cost", lambda: cost_report(found), asked=report)
     if as_json:
         render.emit(found)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from aws_auto.cli import monitoring, render
+from aws_auto.cli import monitoring, options, render
 from aws_auto.errors import SchemaError, UsageError
 from aws_auto.pipeline.ports import Alert, Window
 from aws_auto.pipeline.workspace import service_graph
@@ -42,7 +42,7 @@ def span(text: str, where: str = "--maintenance") -> Window:
     start, slash, end = text.partition("/")
     if not slash:
         raise UsageError(f"{text!r} is not START/END", where=where, hint="2026-01-31T22:00Z/2026-02-01T02:00Z")
-    found = Window(moment(start, where), moment(end, where))
+    found = Window(options.moment(start, where), options.moment(end, where))
     if found.end <= found.start:
         raise UsageError(f"{text!r} ends before it begins", where=where, hint="write the earlier time first")
     return found
@@ -54,22 +54,7 @@ def day(text: str) -> datetime:
     Raises:
         UsageError: it is no day.
     """
-    return moment(text, "--until")
-
-
-def moment(text: str, where: str) -> datetime:
-    """An ISO 8601 moment; without a zone it is UTC.
-
-    Raises:
-        UsageError: it is none.
-    """
-    try:
-        found = datetime.fromisoformat(text.strip())
-    except ValueError as error:
-        raise UsageError(
-            f"{text!r} is not a time", where=where, hint="write 2026-12-31 or 2026-12-31T18:00Z"
-        ) from error
-    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+    return options.moment(text, "--until")
 
 
 def run(

@@ -27,9 +27,7 @@ def register(app: typer.Typer, open_workspace: Callable[..., Any], collect: Call
         window: options.WindowText = "180d",
         data_source: options.Sources = None,
         path: options.DataPath = None,
-        since: Annotated[
-            str | None, typer.Option("--since", help="Read the bill from this day on instead, such as 2018-10-01.")
-        ] = None,
+        since: options.Since = None,
         region: options.Region = None,
         csv: Annotated[Path | None, typer.Option("--csv", help="Write every day to this CSV file as well.")] = None,
         report: Annotated[
@@ -43,15 +41,11 @@ def register(app: typer.Typer, open_workspace: Callable[..., Any], collect: Call
 
         Example: aws-auto ml forecast-cost --data-source sample --window 90d --by service
         """
-        from aws_auto.cli import detecting
         from aws_auto.pipeline import forecast_cost as use_case
-        from aws_auto.pipeline.ports import Window
         from aws_auto.pipeline.web.cost_outlook import outlook_report
 
         ws = open_workspace(workspace, target)
-        span = options.window(window, ws.clock.now())
-        if since is not None:
-            span = Window(detecting.moment(since, "--since"), span.end)
+        span = options.window(window, ws.clock.now(), since=since)
         collect(ws, data_source or [], path, span, region, dry_run=False)
         found = use_case.forecast_cost(ws, span, by=by, horizon=horizon)
         render.report(ws, "forecast-cost", lambda: outlook_report(found), asked=report)

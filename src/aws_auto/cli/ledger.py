@@ -98,10 +98,9 @@ def applied(
 
     Example: aws-auto ml ledger applied schedule-1a2b3c4d --on 2026-03-01
     """
-    from aws_auto.cli.detecting import moment
     from aws_auto.pipeline import ledger
 
-    said = ledger.applied(_open(workspace), entry, on=moment(on, "--on").date())
+    said = ledger.applied(_open(workspace), entry, on=options.moment(on, "--on").date())
     _said(said, f"applied on {said.applied_on}; next: aws-auto ml ledger realised", as_json=as_json)
 
 

@@ -442,9 +442,7 @@ def recommend(
     window: options.WindowText = "90d",
     data_source: options.Sources = None,
     path: options.DataPath = None,
-    since: Annotated[
-        str | None, typer.Option("--since", help="Read the bill from this day on instead, such as 2018-10-01.")
-    ] = None,
+    since: options.Since = None,
     offers: Annotated[
         Path | None, typer.Option("--offers", help="YAML or CSV file of commitments at your own rates.")
     ] = None,
@@ -468,14 +466,11 @@ def recommend(
 
     Example: aws-auto ml recommend --data-source sample --window 60d
     """
-    from aws_auto.cli import detecting, recommending
-    from aws_auto.pipeline.ports import Window as Span
+    from aws_auto.cli import recommending
 
     asked = recommending.wanted(offers, risk, dollars or [])  # a faulty file is told before anything is pulled
     ws = _open(workspace, target)
-    span = options.window(window, ws.clock.now())
-    if since is not None:
-        span = Span(detecting.moment(since, "--since"), span.end)
+    span = options.window(window, ws.clock.now(), since=since)
     _collect(ws, data_source or [], path, span, region, dry_run=False)
     recommending.run(ws, span, asked, html=report, csv=csv, as_json=as_json)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -58,6 +58,9 @@ DataPath = Annotated[
     typer.Option("--path", help="File, folder or s3:// prefix of the sources cur, focus, file, application-logs."),
 ]
 WindowText = Annotated[str, typer.Option("--window", help="How far back to look, such as 14d or 12h.")]
+Since = Annotated[
+    str | None, typer.Option("--since", help="Look back to this day instead, such as 2018-10-01, however long ago.")
+]
 Region = Annotated[str | None, typer.Option("--region", help="AWS region; default: as your AWS profile says.")]
 Config = Annotated[
     list[Path] | None, typer.Option("--config", "-c", help="YAML file; may be repeated, one document in all.")
@@ -69,11 +72,11 @@ def words(text: str | None) -> list[str]:
     return [w.strip() for w in (text or "").split(",") if w.strip()]
 
 
-def window(text: str, now: datetime) -> Window:
-    """The window of that length ending now, on whole minutes.
+def window(text: str, now: datetime, *, since: str | None = None) -> Window:
+    """The window of that length, or since that day, ending now, on whole minutes.
 
     Raises:
-        UsageError: the text is no duration.
+        UsageError: the text is no duration, or the day is none or in the future.
     """
     from aws_auto.config.units import Duration
     from aws_auto.pipeline.ports import Window as Span
@@ -85,7 +88,25 @@ def window(text: str, now: datetime) -> Window:
     if length <= timedelta(0):
         raise UsageError("must be longer than nothing", where="--window", hint="write for example --window 30d")
     end = now.replace(second=0, microsecond=0)
-    return Span(end - length, end)
+    start = end - length if since is None else moment(since, "--since")
+    if start >= end:
+        raise UsageError(f"{since} lies in the future", where="--since", hint="write a day that is over")
+    return Span(start, end)
+
+
+def moment(text: str, where: str) -> datetime:
+    """An ISO 8601 moment; without a zone it is UTC.
+
+    Raises:
+        UsageError: it is none.
+    """
+    try:
+        found = datetime.fromisoformat(text.strip())
+    except ValueError as error:
+        raise UsageError(
+            f"{text!r} is not a time", where=where, hint="write 2026-12-31 or 2026-12-31T18:00Z"
+        ) from error
+    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def sources(kinds: list[DataSource], paths: list[str], ws: Workspace, region: str | None) -> list[Source]:

@@ -201,7 +201,6 @@ def _price(price: float | None, instance_type: str | None) -> float | None:
 
 def _events(file: Path | None) -> tuple[tuple[datetime, datetime], ...]:
     """Start and end of each event, in UTC."""
-    from aws_auto.cli import detecting
     from aws_auto.errors import SchemaError
     from aws_auto.frame import read_table
 
@@ -211,4 +210,4 @@ def _events(file: Path | None) -> tuple[tuple[datetime, datetime], ...]:
     if missing := {"start", "end"} - set(table.columns):
         raise SchemaError(f"column {', '.join(sorted(missing))} missing", where=str(file), hint="columns start and end")
     rows = table.select("start", "end").iter_rows()
-    return tuple((detecting.moment(str(a), "--events"), detecting.moment(str(b), "--events")) for a, b in rows)
+    return tuple((options.moment(str(a), "--events"), options.moment(str(b), "--events")) for a, b in rows)
