@@ -36,9 +36,7 @@ def cost(
     risk: Annotated[
         str | None, typer.Option("--risk", help="Probability of trouble that a machine may take, such as 5%.")
     ] = None,
-    report: Annotated[
-        Path | None, typer.Option("--report", help="Where to write the HTML report; default: in the workspace.")
-    ] = None,
+    report: options.Report = None,
     workspace: options.Home = None,
     as_json: options.Json = False,
 ) -> None:

@@ -30,9 +30,7 @@ def register(app: typer.Typer, open_workspace: Callable[..., Any], collect: Call
         since: options.Since = None,
         region: options.Region = None,
         csv: Annotated[Path | None, typer.Option("--csv", help="Write every day to this CSV file as well.")] = None,
-        report: Annotated[
-            Path | None, typer.Option("--report", help="Where to write the HTML report; default: in the workspace.")
-        ] = None,
+        report: options.Report = None,
         workspace: options.Home = None,
         target: options.Target = "auto",
         as_json: options.Json = False,

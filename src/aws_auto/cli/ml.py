@@ -133,9 +133,7 @@ def train_models(
     demand_metric: demanding.DemandMetric = None,
     country: demanding.Country = None,
     events: demanding.Events = None,
-    report: Annotated[
-        Path | None, typer.Option("--report", help="Where to write the HTML report; default: in the workspace.")
-    ] = None,
+    report: options.Report = None,
     region: options.Region = None,
     dry_run: options.DryRun = False,
     workspace: options.Home = None,
@@ -334,9 +332,7 @@ def monitor(
     exit_code: Annotated[
         bool, typer.Option("--exit-code", help="Exit 10 when drift or degradation was found.")
     ] = False,
-    report: Annotated[
-        Path | None, typer.Option("--report", help="Where to write the HTML report; default: in the workspace.")
-    ] = None,
+    report: options.Report = None,
     workspace: options.Home = None,
     target: options.Target = "auto",
     as_json: options.Json = False,
@@ -384,9 +380,7 @@ def detect(
     cool_down: alarming.CoolDown = None,
     alerts: Annotated[str | None, typer.Option("--alerts", help="Channels to tell, comma-separated: slack.")] = None,
     region: options.Region = None,
-    report: Annotated[
-        Path | None, typer.Option("--report", help="Where to write the HTML report; default: in the workspace.")
-    ] = None,
+    report: options.Report = None,
     exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit 10 when there is something to tell.")] = False,
     workspace: options.Home = None,
     target: options.Target = "auto",
@@ -455,9 +449,7 @@ def recommend(
     ] = None,
     csv: sheets.Csv = None,
     region: options.Region = None,
-    report: Annotated[
-        Path | None, typer.Option("--report", help="Where to write the HTML report; default: in the workspace.")
-    ] = None,
+    report: options.Report = None,
     workspace: options.Home = None,
     target: options.Target = "auto",
     as_json: options.Json = False,

@@ -62,6 +62,9 @@ Since = Annotated[
     str | None, typer.Option("--since", help="Look back to this day instead, such as 2018-10-01, however long ago.")
 ]
 Region = Annotated[str | None, typer.Option("--region", help="AWS region; default: as your AWS profile says.")]
+Report = Annotated[
+    Path | None, typer.Option("--report", help="Where to write the HTML report; default: in the workspace.")
+]
 Config = Annotated[
     list[Path] | None, typer.Option("--config", "-c", help="YAML file; may be repeated, one document in all.")
 ]

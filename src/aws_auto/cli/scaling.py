@@ -81,9 +81,7 @@ def register(app: typer.Typer, open_workspace: Callable[..., Any], collect: Call
         data_source: options.Sources = None,
         path: options.DataPath = None,
         region: options.Region = None,
-        report: Annotated[
-            Path | None, typer.Option("--report", help="Where to write the HTML report; default: in the workspace.")
-        ] = None,
+        report: options.Report = None,
         workspace: options.Home = None,
         target: options.Target = "auto",
         as_json: options.Json = False,

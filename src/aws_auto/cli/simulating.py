@@ -67,9 +67,7 @@ def group(open_workspace: Callable[..., Any], collect: Callable[..., Any]) -> ty
         events: Annotated[
             Path | None, typer.Option("--events", help="CSV or Parquet with start and end of what is known in advance.")
         ] = None,
-        report: Annotated[
-            Path | None, typer.Option("--report", help="Where to write the HTML report; default: in the workspace.")
-        ] = None,
+        report: options.Report = None,
         workspace: options.Home = None,
         target: options.Target = "auto",
         as_json: options.Json = False,
