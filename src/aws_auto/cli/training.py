@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from aws_auto.cli import demanding, options, render
 from aws_auto.cli.alarming import Asked
 from aws_auto.cli.options import DataSource
-from aws_auto.errors import AwsAutoError, UsageError
+from aws_auto.errors import AwsAutoError, DataError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,10 +78,17 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What was trained and what failed; a failure of one model loses none of the others."""
+    """What was trained and what failed; a failure of one model loses none of the others.
+
+    Attributes:
+        trained: what was trained.
+        failed: models that could not be trained, and why.
+        left_out: models that nobody named and whose data are not there: no failure while others were trained.
+    """
 
     trained: tuple[Trained, ...] = ()
     failed: tuple[tuple[str, AwsAutoError], ...] = field(default=())
+    left_out: tuple[tuple[str, AwsAutoError], ...] = field(default=())
 
     @property
     def exit_code(self) -> int:
@@ -194,10 +201,11 @@ def train(ws: Workspace, request: Request, span: Window, *, progress: Bar) -> Ou
             simulated=is_simulated(ws),
             progress=tell,
         )
-    return Outcome(
-        trained=tuple(d for d in done if isinstance(d, use_case.Trained)),
-        failed=tuple((d.name, d.error) for d in done if isinstance(d, use_case.Failed)),
-    )
+    trained = tuple(d for d in done if isinstance(d, use_case.Trained))
+    failed = tuple((d.name, d.error) for d in done if isinstance(d, use_case.Failed))
+    # Who names no model means those that the data allow.
+    lacking = tuple(f for f in failed if isinstance(f[1], DataError)) if trained and not request.models else ()
+    return Outcome(trained=trained, failed=tuple(f for f in failed if f not in lacking), left_out=lacking)
 
 
 def _recipe(request: Request, name: str, metrics: list[str]) -> str | Recipe:
@@ -221,6 +229,7 @@ def show(ws: Workspace, outcome: Outcome, *, html: Path | None, as_json: bool) -
                     {"version": t.version, "report": t.report, "promoted": t.promoted} for t in outcome.trained
                 ],
                 "failed": [{"model": n, "error": str(e), "exit_code": e.exit_code} for n, e in outcome.failed],
+                "left_out": [{"model": n, "reason": str(e)} for n, e in outcome.left_out],
             }
         )
     else:
@@ -234,6 +243,8 @@ def show(ws: Workspace, outcome: Outcome, *, html: Path | None, as_json: bool) -
         render.talk(f"error: {error}" if error.where == name else f"error: {name}: {error}")
         if error.hint:
             render.talk(f"hint: {error.hint}")
+    for name, error in outcome.left_out:
+        render.talk(f"left out: {error}" if error.where == name else f"left out: {name}: {error}")
     if outcome.trained:
         render.talk("next: aws-auto ml deploy-pipeline, aws-auto ml serve, aws-auto ml monitor")
 

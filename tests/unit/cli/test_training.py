@@ -87,8 +87,7 @@ def test_a_scheduled_run_that_fails_is_due_again_in_an_hour_and_then_weekly_agai
     assert len(training.train_due(ws, progress=quiet).failed) == 1
 
 
-def test_a_scheduled_run_that_succeeds_is_due_a_week_later(scheduled):
-    ws, clock = scheduled
+def month_of_cpu(ws, clock):
     span = Window(clock.at - timedelta(days=30), clock.at)
     hours = [span.start + timedelta(hours=h) for h in range(30 * 24)]
     wave = 40 + 10 * np.sin(np.arange(len(hours)) * 2 * np.pi / 24) + np.random.default_rng(0).normal(0, 1, len(hours))
@@ -96,6 +95,30 @@ def test_a_scheduled_run_that_succeeds_is_due_a_week_later(scheduled):
     ws.lake.write(
         Batch(dataset="metrics", rows=rows.with_columns(pl.col("timestamp").dt.cast_time_unit("us")), window=span)
     )
+    return span
+
+
+def test_a_scheduled_run_that_succeeds_is_due_a_week_later(scheduled):
+    ws, clock = scheduled
+    month_of_cpu(ws, clock)
     done = training.train_due(ws, progress=quiet)
     assert [t.name for t in done.trained] == ["anomaly-detector"]
     assert ws.scheduler.all()[0].next_run == clock.at + timedelta(days=7)
+
+
+def test_who_names_no_model_gets_those_that_the_data_allow(scheduled, capsys):
+    ws, clock = scheduled
+    span = month_of_cpu(ws, clock)
+    done = training.train(ws, Request(), span, progress=quiet)
+    assert {"anomaly-detector", "demand-forecaster"} <= {t.name for t in done.trained}
+    assert "cost-optimizer" in [name for name, _ in done.left_out]
+    assert (done.failed, done.exit_code) == ((), 0)
+    training.show(ws, done, html=None, as_json=False)
+    assert "left out: cost-optimizer: " in capsys.readouterr().err
+
+
+def test_a_model_that_was_named_and_cannot_be_trained_is_a_failure(scheduled):
+    ws, clock = scheduled
+    span = month_of_cpu(ws, clock)
+    done = training.train(ws, Request(models=("anomaly-detector", "cost-optimizer")), span, progress=quiet)
+    assert ([name for name, _ in done.failed], done.left_out, done.exit_code) == (["cost-optimizer"], (), 3)
