@@ -236,7 +236,7 @@ def _judge(one: Machine, fleet: Fleet, risk: float) -> Sizing | Abstained | None
         least = min(float(trouble) for price, trouble in zip(one.ladder, troubles, strict=True) if price != one.now)
         return Abstained(
             what=f"{one.resource} ({one.now.instance_type})",
-            reason=f"every cheaper size is too small in the next fortnight with a probability of {least:.0%} or more",
+            reason=f"even the safest cheaper size is too small in the next fortnight with a probability of {least:.0%}",
             collect="a longer history, if its load has fallen",
         )
     usd, trouble, to = min(allowed, key=lambda item: (item[0], item[1], item[2].instance_type))
