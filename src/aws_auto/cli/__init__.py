@@ -7,10 +7,15 @@ they run (tests/e2e/test_cli_start.py counts the modules).
 from __future__ import annotations
 
 import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import typer
 
 from aws_auto.errors import EXIT_BUG, EXIT_INTERRUPTED, AwsAutoError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 app = typer.Typer(
     name="aws-auto",
@@ -36,7 +41,8 @@ def main(argv: list[str] | None = None) -> None:
     debug = "--debug" in args
     args = [a for a in args if a != "--debug"]
     try:
-        _run(args)
+        with _ctrl_c_in_callbacks():
+            _run(args)
     except (KeyboardInterrupt, SystemExit) as stopped:  # typer turns Ctrl-C inside a command into an exit of 130
         if isinstance(stopped, KeyboardInterrupt) or stopped.code == EXIT_INTERRUPTED:
             typer.echo("interrupted: what was stored stays; run the same line again to go on", err=True)
@@ -54,6 +60,28 @@ def main(argv: list[str] | None = None) -> None:
             raise
         _report_bug(error, args)
         sys.exit(EXIT_BUG)
+
+
+@contextmanager
+def _ctrl_c_in_callbacks() -> Iterator[None]:
+    """A Ctrl-C that meets Python code called back from C is dropped there, and the library fails instead: it counts."""
+    before, dropped = sys.unraisablehook, []
+
+    def hook(unraisable: sys.UnraisableHookArgs) -> None:
+        if issubclass(unraisable.exc_type, KeyboardInterrupt):
+            dropped.append(unraisable.exc_type)
+        else:
+            before(unraisable)
+
+    sys.unraisablehook = hook
+    try:
+        yield
+    except Exception as error:
+        if dropped:
+            raise KeyboardInterrupt from error
+        raise
+    finally:
+        sys.unraisablehook = before
 
 
 def _run(args: list[str]) -> None:

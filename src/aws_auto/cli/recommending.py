@@ -108,7 +108,10 @@ def _share(text: str) -> float:
     """
     from aws_auto.config.units import Percent
 
-    share = Percent.parse(text).value / 100.0
+    try:
+        share = Percent.parse(text).value / 100.0
+    except ValueError as error:
+        raise UsageError(str(error), where="--risk", hint="for example --risk 5%") from error
     if not 0.0 < share < 1.0:
         raise UsageError(f"{text} is no risk", where="--risk", hint="between 0% and 100%, for example --risk 5%")
     return share

@@ -92,8 +92,10 @@ def process(
     if rows.is_empty():
         rows = hourly_costs(ws.lake.scan("billing", window).collect())
     if rows.is_empty():
+        span = f" between {window.start:%Y-%m-%d %H:%MZ} and {window.end:%Y-%m-%d %H:%MZ}" if window else ""
         raise NotEnoughData(
-            "the lake holds no metrics and no bill" + (f" between {window.start} and {window.end}" if window else "")
+            f"the lake holds no metrics and no bill{span}",
+            hint="fill it with --data-source cloudwatch, file or sample, or look further back with --window",
         )
     now, rules = ws.clock.now(), rules or deployed_rules(ws)
     cleaned = clean(rows, now=now, rules=rules)

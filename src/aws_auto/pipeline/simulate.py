@@ -140,7 +140,10 @@ def load_of_table(table: pl.DataFrame, *, name: str, period: timedelta | None = 
 
     Raises:
         SchemaError: a column is missing or holds something else.
+        NotEnoughData: there is no row.
     """
+    if table.is_empty():
+        raise NotEnoughData("has no rows", where=name, hint="one row a step: timestamp and load")
     found = MetricFrame.of(table.with_columns(pl.lit(name).alias(RESOURCE)), require=[LOAD])
     rows = found.data.select(TIMESTAMP, LOAD)
     if rows[LOAD].dtype != pl.Float64:

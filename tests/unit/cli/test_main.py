@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -61,6 +63,28 @@ def test_an_interrupt_is_130_and_says_how_to_go_on(capsys):
     code, seen = run(capsys, KeyboardInterrupt())
     assert code == 130
     assert "interrupted: what was stored stays; run the same line again" in seen.err
+
+
+def test_an_interrupt_that_a_library_swallows_is_130_all_the_same(capsys):
+    @ctypes.CFUNCTYPE(None)
+    def called_back():
+        raise KeyboardInterrupt
+
+    @cli.app.command("fail-for-a-test", hidden=True)
+    def command() -> None:
+        called_back()
+        raise RuntimeError("the callback gave nothing")
+
+    before = sys.unraisablehook
+    try:
+        with pytest.raises(SystemExit) as stopped:
+            cli.main(["fail-for-a-test"])
+    finally:
+        cli.app.registered_commands.pop()
+    assert stopped.value.code == 130
+    assert "Traceback" not in (said := capsys.readouterr().err)
+    assert "interrupted: what was stored stays" in said
+    assert sys.unraisablehook is before
 
 
 def test_a_wrong_flag_is_2(capsys):

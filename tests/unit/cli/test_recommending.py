@@ -31,10 +31,11 @@ def test_flags_become_what_the_user_brings():
     assert recommending.wanted(None, None, []).risk is None
 
 
-@pytest.mark.parametrize("text", ["0%", "100%"])
-def test_a_risk_is_between_nothing_and_all(text):
-    with pytest.raises(UsageError, match="is no risk"):
+@pytest.mark.parametrize(("text", "said"), [("0%", "is no risk"), ("100%", "is no risk"), ("some", "not a percentage")])
+def test_a_risk_is_between_nothing_and_all(text, said):
+    with pytest.raises(UsageError, match=said) as caught:
         recommending.wanted(None, text, [])
+    assert caught.value.where == "--risk"
 
 
 @pytest.mark.parametrize("text", ["EUR", "EUR=", "EUR=-1", "EU=1", "EURO=x"])

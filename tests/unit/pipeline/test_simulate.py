@@ -162,3 +162,8 @@ def test_a_table_without_a_load_is_refused():
         use_case.load_of_table(pl.DataFrame({"timestamp": ["2026-01-01T00:00:00Z"], "y": [1.0]}), name="x")
     with pytest.raises(SchemaError, match="not numbers"):
         use_case.load_of_table(pl.DataFrame({"timestamp": ["2026-01-01T00:00:00Z"], "load": ["a"]}), name="x")
+
+
+def test_a_table_without_rows_is_named():
+    with pytest.raises(NotEnoughData, match=r"load.csv: has no rows"):
+        use_case.load_of_table(pl.DataFrame({"timestamp": [], "load": []}), name="load.csv")
