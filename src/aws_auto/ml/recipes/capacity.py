@@ -13,11 +13,11 @@ from aws_auto.errors import ArtifactError, NotEnoughData, SchemaError
 from aws_auto.frame import RESOURCE, TIMESTAMP
 from aws_auto.ml import files
 from aws_auto.ml.evaluation import metrics
-from aws_auto.ml.evaluation.backtest import Contest, judge, plain_loss, split, typical_loss
+from aws_auto.ml.evaluation.backtest import Contest, judge, plain_loss, typical_loss
 from aws_auto.ml.recipes import charts, recipe
 from aws_auto.ml.scaling import capacity
 from aws_auto.ml.scaling.capacity import GROUPS, LEVELS, Examples, ExcessModel, Knee
-from aws_auto.ml.scaling.performance import usual_objectives, with_latencies
+from aws_auto.ml.scaling.performance import about_objective, objectives_of, with_latencies
 from aws_auto.ml.scaling.workload import LATENCIES, Layout, workloads
 from aws_auto.protocols import Progress, silent
 from aws_auto.results import Calibration, Chart, Decision, Field, Quality, TrainedModel, TrainReport
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-LEAST_DAYS = 8
 RULE = "proportional scaling"
 INPUTS = (
     "request_count",
@@ -165,7 +164,7 @@ class CapacityPlanner:
         """
         found = workloads(frame.data)
         table = with_latencies(found.table)
-        objectives = self._objectives(table)
+        objectives = objectives_of(table, self.objective_ms)
         known = capacity.knees(table, objectives)
         if not known:
             raise SchemaError(
@@ -173,9 +172,9 @@ class CapacityPlanner:
                 where=self.name,
                 hint="collect a fleet with instance_count and cpu_utilization, and the requests in front of it",
             )
-        border = self._border(table)
+        border = recipe.held_back_from(table, where=self.name)
         past = table.filter(pl.col(TIMESTAMP) < border)
-        earlier = capacity.knees(past, self._objectives(past))
+        earlier = capacity.knees(past, objectives_of(past, self.objective_ms))
         if not earlier:
             raise NotEnoughData("too few hours with requests, instances and CPU", where=self.name)
         rows = capacity.examples(capacity.hourly(table, earlier), earlier, objectives)
@@ -187,7 +186,10 @@ class CapacityPlanner:
             "ours": ExcessModel.fit(rows.take(before), groups=self.groups, seed=seed),
             RULE: ExcessModel.fit(rows.take(before), seed=seed, boosted=False),
         }
-        notes = [_about(self.objective_ms), "judged with demand known: what is judged is the step to instances"]
+        notes = [
+            about_objective(self.objective_ms),
+            "judged with demand known: what is judged is the step to instances",
+        ]
         blind = {n: k.utilisation for n, k in known.items() if not k.measured}
         notes += [f"no latency tells how busy {n} may be: {share:.0%} is assumed" for n, share in blind.items()]
         if isinstance(champion, CapacityAnswers) and set(champion.known) >= set(known):
@@ -277,17 +279,6 @@ class CapacityPlanner:
                 f"does not hold what a model of {self.name} holds: {error}", where=files.META
             ) from error
 
-    def _objectives(self, table: pl.DataFrame) -> dict[str, float]:
-        usual = usual_objectives(table)
-        return usual if self.objective_ms is None else dict.fromkeys(usual, self.objective_ms)
-
-    def _border(self, table: pl.DataFrame) -> datetime:
-        first, last = table[TIMESTAMP].min(), table[TIMESTAMP].max()
-        assert isinstance(first, datetime)  # noqa: S101 - the dtype of the column is fixed
-        assert isinstance(last, datetime)  # noqa: S101
-        hours = int((last - first) / timedelta(hours=1)) + 1
-        return first + timedelta(hours=split(hours, day=24, least_days=LEAST_DAYS, where=self.name).test)
-
 
 def contests(
     models: Mapping[str, ExcessModel], test: Examples, known: Mapping[str, Knee], *, seed: int
@@ -373,9 +364,3 @@ def _charts(models: Mapping[str, ExcessModel], test: Examples, known: Mapping[st
         charts.daily("Quantile loss per day", days=days, losses=losses, y_title="log of need over proportional"),
         charts.promised("Calibration", _calibration(models["ours"], test)),
     )
-
-
-def _about(objective: float | None) -> str:
-    if objective is not None:
-        return f"the objective is {objective:g} ms"
-    return "no objective was given: it is one and a quarter of each workload's usual latency"

@@ -12,7 +12,6 @@ import polars as pl
 from aws_auto.errors import ArtifactError, NotEnoughData, SchemaError
 from aws_auto.frame import RESOURCE, TIMESTAMP
 from aws_auto.ml import files
-from aws_auto.ml.evaluation.backtest import split
 from aws_auto.ml.recipes import recipe
 from aws_auto.ml.recipes.performance_trial import charts_of, contests_of, promised_of
 from aws_auto.ml.scaling.performance import (
@@ -21,8 +20,9 @@ from aws_auto.ml.scaling.performance import (
     LAG,
     STALE,
     PerformanceModel,
+    about_objective,
+    objectives_of,
     situations,
-    usual_objectives,
     with_latencies,
 )
 from aws_auto.ml.scaling.performance_rules import RULES, RuleModel
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-LEAST_DAYS = 8
 #: Fewer breaches, or rows with a latency, teach nothing.
 LEAST_BREACHES = 20
 LEAST_ROWS = 500
@@ -187,13 +186,9 @@ class PerformancePredictor:
                 hint="collect the load balancer's response times",
             )
         table = with_latencies(found.table)
-        first, last = table[TIMESTAMP].min(), table[TIMESTAMP].max()
-        assert isinstance(first, datetime)  # noqa: S101 - the dtype of the column is fixed
-        assert isinstance(last, datetime)  # noqa: S101
-        parts = split(int((last - first) / timedelta(hours=1)) + 1, day=24, least_days=LEAST_DAYS, where=self.name)
-        border = first + timedelta(hours=parts.test)
+        border = recipe.held_back_from(table, where=self.name)
         past = table.filter(pl.col(TIMESTAMP) < border)
-        objectives = self._objectives(past)
+        objectives = objectives_of(past, self.objective_ms)
         test = every(table.filter(pl.col(TIMESTAMP) >= border, pl.col("judged").is_not_null()), MOST_JUDGED)
         asked = situations(test, table, objectives)
         progress("fit on the past", 0, 2)
@@ -205,7 +200,7 @@ class PerformancePredictor:
             "ours": trial,
             **{name: RuleModel.fit(name, rows, known) for name in RULES},
         }
-        notes = [_about(self.objective_ms), *_fronts(found.layout)]
+        notes = [about_objective(self.objective_ms), *_fronts(found.layout)]
         if isinstance(champion, PerformanceAnswers):
             answers["champion"] = champion.model
             if champion.trained_until > border:
@@ -228,7 +223,7 @@ class PerformancePredictor:
             model=rival if decision is Decision.SIMPLE_RULE else final,
             rival=rival,
             layout=found.layout,
-            objectives=self._objectives(table),
+            objectives=objectives_of(table, self.objective_ms),
             judged=judged_columns(table),
             trained_until=origin.end,
         )
@@ -286,10 +281,6 @@ class PerformancePredictor:
                 f"does not hold what a model of {self.name} holds: {error}", where=files.META
             ) from error
 
-    def _objectives(self, table: pl.DataFrame) -> dict[str, float]:
-        usual = usual_objectives(table)
-        return usual if self.objective_ms is None else dict.fromkeys(usual, self.objective_ms)
-
     def _refuse_if_quiet(self, rows: Situation, truth: Floats) -> None:
         judged = truth[:, rows.about]
         known = np.isfinite(judged) & np.isfinite(rows.objective)
@@ -317,12 +308,6 @@ def judged_columns(table: pl.DataFrame) -> dict[str, str]:
 def every(table: pl.DataFrame, most: int) -> pl.DataFrame:
     """Every k-th row, so that at most ``most`` are left."""
     return table.gather_every(max(-(-len(table) // most), 1))
-
-
-def _about(objective: float | None) -> str:
-    if objective is not None:
-        return f"the objective is {objective:g} ms"
-    return "no objective was given: it is one and a quarter of each workload's usual latency"
 
 
 def _fronts(layout: Layout) -> list[str]:

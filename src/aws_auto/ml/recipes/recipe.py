@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +12,7 @@ import polars as pl
 from aws_auto.errors import NotEnoughData
 from aws_auto.frame import RESOURCE, TIMESTAMP, Metric
 from aws_auto.ml import files
+from aws_auto.ml.evaluation.backtest import split
 from aws_auto.results import Decision, Field, Lineage
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from aws_auto.frame import MetricFrame
     from aws_auto.results import BackTest
 
+LEAST_DAYS = 8
 REFERENCE = "reference.parquet"
 REFERENCE_DAYS = 28
 REFERENCE_ROWS = 50_000
@@ -50,6 +53,19 @@ def lineage(frame: MetricFrame, *, seed: int, simulated: bool) -> Lineage:
         },
         simulated=simulated,
     )
+
+
+def held_back_from(table: pl.DataFrame, *, where: str) -> datetime:
+    """Where the days begin that a model of this table is judged on.
+
+    Raises:
+        NotEnoughData: fewer than eight days.
+    """
+    first, last = table[TIMESTAMP].min(), table[TIMESTAMP].max()
+    assert isinstance(first, datetime)  # noqa: S101 - the dtype of the column is fixed
+    assert isinstance(last, datetime)  # noqa: S101
+    hours = int((last - first) / timedelta(hours=1)) + 1
+    return first + timedelta(hours=split(hours, day=24, least_days=LEAST_DAYS, where=where).test)
 
 
 def schema(data: pl.DataFrame, *, required: Sequence[str], optional: Iterable[str] = ()) -> tuple[Field, ...]:

@@ -116,10 +116,18 @@ def situations(
     )
 
 
-def usual_objectives(table: pl.DataFrame) -> dict[str, float]:
-    """`SLOWER` times the median of what is judged, for each workload that has a latency."""
+def objectives_of(table: pl.DataFrame, given: float | None = None) -> dict[str, float]:
+    """Milliseconds for each workload with a latency: as ``given``, else `SLOWER` times the median of what is judged."""
     known = table.group_by(RESOURCE).agg(pl.col("judged").median()).drop_nulls().sort(RESOURCE)
-    return {name: SLOWER * value for name, value in known.iter_rows() if value > 0}
+    usual = {name: SLOWER * value for name, value in known.iter_rows() if value > 0}
+    return usual if given is None else dict.fromkeys(usual, given)
+
+
+def about_objective(given: float | None) -> str:
+    """For a report."""
+    if given is not None:
+        return f"the objective is {given:g} ms"
+    return "no objective was given: it is one and a quarter of each workload's usual latency"
 
 
 @dataclass(frozen=True)

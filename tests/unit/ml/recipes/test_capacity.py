@@ -11,7 +11,7 @@ from aws_auto.frame import MetricFrame
 from aws_auto.ml import files
 from aws_auto.ml.recipes.capacity import RULE, CapacityPlanner
 from aws_auto.ml.scaling import capacity
-from aws_auto.ml.scaling.performance import usual_objectives, with_latencies
+from aws_auto.ml.scaling.performance import objectives_of, with_latencies
 from aws_auto.ml.scaling.workload import workloads
 from aws_auto.results import Decision
 
@@ -97,7 +97,7 @@ def test_each_row_is_answered_from_its_own_load_and_what_was_before(frame, train
 
 def test_work_is_conserved_so_the_need_does_not_depend_on_the_fleet_that_was_there(frame):
     table = with_latencies(workloads(frame.data).table)
-    known = capacity.knees(table, usual_objectives(table))
+    known = capacity.knees(table, objectives_of(table))
     bigger = table.with_columns(instances=pl.col("instances") * 2, cpu=pl.col("cpu") / 2)
     need = capacity.hourly(table, known)["need"]
     assert capacity.hourly(bigger, known)["need"].to_numpy() == pytest.approx(need.to_numpy())
