@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from aws_auto.cli import options, recommending, render
+from aws_auto.cli.inputs import opened
 
 if TYPE_CHECKING:
     from aws_auto.pipeline.backtest_cost import CostBackTest
@@ -46,11 +47,9 @@ def cost(
     """
     from aws_auto.pipeline.backtest_cost import backtest
     from aws_auto.pipeline.web.backtest import cost_report
-    from aws_auto.pipeline.workspace import open_workspace
 
     asked = recommending.wanted(offers, risk, [])
-    render.talk("target: local (this command works on the workspace)")
-    ws = open_workspace(workspace, target="local")
+    ws = opened(workspace)
     with render.progress("backtest") as tell:
         found = backtest(ws, options.window(window, ws.clock.now(), since=since), asked, progress=tell)
     render.report(ws, "backtest-cost", lambda: cost_report(found), asked=report)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from aws_auto.cli import options, render
+from aws_auto.cli.inputs import collected, opened
 
 if TYPE_CHECKING:
     from aws_auto.ml.cost.cost_forecast import CostSeries
@@ -17,42 +17,38 @@ if TYPE_CHECKING:
 _CSV = ("series", "currency", "day", "expected", "low", "high")
 
 
-def register(app: typer.Typer, open_workspace: Callable[..., Any], collect: Callable[..., Any]) -> None:
-    """Add the command to ``aws-auto ml``; how a workspace is opened and filled is the caller's."""
+def forecast_cost(
+    by: Annotated[str, typer.Option("--by", help="total, service, account or tag:KEY.")] = "service",
+    horizon: Annotated[int, typer.Option("--horizon", min=1, help="Days ahead.")] = 14,
+    window: options.WindowText = "180d",
+    data_source: options.Sources = None,
+    path: options.DataPath = None,
+    since: options.Since = None,
+    region: options.Region = None,
+    csv: Annotated[Path | None, typer.Option("--csv", help="Write every day to this CSV file as well.")] = None,
+    report: options.Report = None,
+    workspace: options.Home = None,
+    target: options.Target = "auto",
+    as_json: options.Json = False,
+) -> None:
+    """Say what the coming days will cost, with 80 % intervals, and how each series is forecast.
 
-    @app.command("forecast-cost")
-    def forecast_cost(
-        by: Annotated[str, typer.Option("--by", help="total, service, account or tag:KEY.")] = "service",
-        horizon: Annotated[int, typer.Option("--horizon", min=1, help="Days ahead.")] = 14,
-        window: options.WindowText = "180d",
-        data_source: options.Sources = None,
-        path: options.DataPath = None,
-        since: options.Since = None,
-        region: options.Region = None,
-        csv: Annotated[Path | None, typer.Option("--csv", help="Write every day to this CSV file as well.")] = None,
-        report: options.Report = None,
-        workspace: options.Home = None,
-        target: options.Target = "auto",
-        as_json: options.Json = False,
-    ) -> None:
-        """Say what the coming days will cost, with 80 % intervals, and how each series is forecast.
+    Example: aws-auto ml forecast-cost --data-source sample --window 90d --by service
+    """
+    from aws_auto.pipeline import forecast_cost as use_case
+    from aws_auto.pipeline.web.cost_outlook import outlook_report
 
-        Example: aws-auto ml forecast-cost --data-source sample --window 90d --by service
-        """
-        from aws_auto.pipeline import forecast_cost as use_case
-        from aws_auto.pipeline.web.cost_outlook import outlook_report
-
-        ws = open_workspace(workspace, target)
-        span = options.window(window, ws.clock.now(), since=since)
-        collect(ws, data_source or [], path, span, region, dry_run=False)
-        found = use_case.forecast_cost(ws, span, by=by, horizon=horizon)
-        render.report(ws, "forecast-cost", lambda: outlook_report(found), asked=report)
-        if csv is not None:
-            _write(csv, found)
-        if as_json:
-            render.emit(found)
-        else:
-            _tables(found)
+    ws = opened(workspace, target)
+    span = options.window(window, ws.clock.now(), since=since)
+    collected(ws, data_source or [], path, span, region)
+    found = use_case.forecast_cost(ws, span, by=by, horizon=horizon)
+    render.report(ws, "forecast-cost", lambda: outlook_report(found), asked=report)
+    if csv is not None:
+        _write(csv, found)
+    if as_json:
+        render.emit(found)
+    else:
+        _tables(found)
 
 
 def _tables(found: CostOutlook) -> None:

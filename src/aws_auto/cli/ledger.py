@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from aws_auto.cli import options, render, sheets
+from aws_auto.cli.inputs import opened
 
 if TYPE_CHECKING:
     from aws_auto.ml.cost.findings import Money
     from aws_auto.ml.cost.ledger import LedgerEntry
     from aws_auto.pipeline.ledger import Account
-    from aws_auto.pipeline.ports import Workspace
 
 app = typer.Typer(
     name="ledger",
@@ -37,7 +36,7 @@ def list_entries(
     """
     if context.invoked_subcommand is not None:
         return
-    ws = _open(workspace)
+    ws = opened(workspace)
     entries, now = ws.ledger.entries(), ws.clock.now()
     if csv is not None:
         sheets.write(csv, sheets.LEDGER, [sheets.of_entry(one) for one in entries])
@@ -63,7 +62,7 @@ def accept(entry: _Id, workspace: options.Home = None, as_json: options.Json = F
     """
     from aws_auto.pipeline import ledger
 
-    ws = _open(workspace)
+    ws = opened(workspace)
     said = ledger.accept(ws, entry)
     if said.expires < ws.clock.now():
         render.talk(f"its evidence ended long ago, it expired on {said.expires:%Y-%m-%d}: check it before you act")
@@ -83,7 +82,7 @@ def reject(
     """
     from aws_auto.pipeline import ledger
 
-    said = ledger.reject(_open(workspace), entry, because=because)
+    said = ledger.reject(opened(workspace), entry, because=because)
     _said(said, f"rejected: {said.because}; aws-auto ml ledger accept {said.id} takes it back", as_json=as_json)
 
 
@@ -100,7 +99,7 @@ def applied(
     """
     from aws_auto.pipeline import ledger
 
-    said = ledger.applied(_open(workspace), entry, on=options.moment(on, "--on").date())
+    said = ledger.applied(opened(workspace), entry, on=options.moment(on, "--on").date())
     _said(said, f"applied on {said.applied_on}; next: aws-auto ml ledger realised", as_json=as_json)
 
 
@@ -116,7 +115,7 @@ def realised(
     """
     from aws_auto.pipeline import ledger
 
-    ws = _open(workspace)
+    ws = opened(workspace)
     found = ledger.account(ws)
     if csv is not None:
         sheets.write(csv, sheets.REALISED, [sheets.of_realised(one) for one in found.items])
@@ -163,10 +162,3 @@ def _status(entry: LedgerEntry, *, expired: bool) -> str:
 
 def _money(value: Money) -> str:
     return f"{value.expected:.2f} {value.currency} ({value.low:.2f} .. {value.high:.2f})"
-
-
-def _open(workspace: Path | None) -> Workspace:
-    from aws_auto.pipeline.workspace import open_workspace
-
-    render.talk("target: local (this command works on the workspace)")
-    return open_workspace(workspace, target="local")

@@ -6,7 +6,7 @@ A command parses, opens the workspace, calls use cases and renders; it decides n
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -23,10 +23,8 @@ from aws_auto.cli import (
     sheets,
     simulating,
 )
-from aws_auto.cli.options import DataSource, Switch, Verdict
-
-if TYPE_CHECKING:
-    from aws_auto.pipeline.ports import Window, Workspace
+from aws_auto.cli.inputs import collected, opened
+from aws_auto.cli.options import Switch, Verdict
 
 app = typer.Typer(
     name="ml",
@@ -101,8 +99,8 @@ def collect(
 
     if not data_source:
         raise UsageError("nothing to collect from", where="--data-source", hint="for example --data-source sample")
-    ws = _open(workspace, target)
-    reports = _collect(ws, data_source, path, options.window(window, ws.clock.now()), region, dry_run=dry_run)
+    ws = opened(workspace, target)
+    reports = collected(ws, data_source, path, options.window(window, ws.clock.now()), region, dry_run=dry_run)
     if as_json:
         render.emit(reports)
         return
@@ -149,7 +147,7 @@ def train_models(
     from aws_auto.cli import training
     from aws_auto.errors import UsageError
 
-    ws = _open(workspace, target)
+    ws = opened(workspace, target)
     request = training.Request(
         models=tuple(options.words(models)),
         data_source=tuple(data_source or ()),
@@ -171,7 +169,7 @@ def train_models(
         outcome = training.train_due(ws, progress=render.progress)
     else:
         span = options.window(window, ws.clock.now())
-        reports = _collect(ws, data_source or [], path, span, region, dry_run=dry_run)
+        reports = collected(ws, data_source or [], path, span, region, dry_run=dry_run)
         if dry_run:
             if as_json:
                 render.emit(reports)
@@ -209,7 +207,7 @@ def models(
 
     Example: aws-auto ml models anomaly-detector
     """
-    ws = _open(workspace, target)
+    ws = opened(workspace, target)
     versions = ws.registry.versions(name)
     history = ws.registry.history(name) if name else []
     if as_json:
@@ -236,7 +234,7 @@ def rollback(
 
     Example: aws-auto ml rollback anomaly-detector --reason "too many alarms"
     """
-    ws = _open(workspace, target)
+    ws = opened(workspace, target)
     version = ws.registry.rollback(name, reason=reason)
     ws.journal.append("rollback", model=name, version=version.version, reason=reason)
     if as_json:
@@ -251,7 +249,7 @@ def schedules(workspace: options.Home = None, target: options.Target = "auto", a
 
     Example: aws-auto ml schedules
     """
-    ws = _open(workspace, target)
+    ws = opened(workspace, target)
     stored = ws.scheduler.all()
     if as_json:
         render.emit(stored)
@@ -292,7 +290,7 @@ def deploy_pipeline(
     """
     from aws_auto.cli import deploying
 
-    ws = _open(workspace, target)
+    ws = opened(workspace, target)
     document = deploying.wanted(pipeline_type, options.words(ai_features), auto_scaling, monitoring, config)
     deploying.run(ws, document, strict=strict, yes=yes, force=force, dry_run=dry_run, as_json=as_json)
 
@@ -312,7 +310,7 @@ def serve(
     """
     from aws_auto.pipeline.serve import app as server
 
-    ws = _open(workspace)
+    ws = opened(workspace)
     server.run(ws, tuple(model or ()), host=host, port=port, tell=render.talk)
 
 
@@ -345,10 +343,10 @@ def monitor(
     from aws_auto.errors import EXIT_DRIFT
 
     monitoring.known(options.words(alerts), dashboard)
-    ws = _open(workspace, target)
+    ws = opened(workspace, target)
     rules = monitoring.rules_of(ws, config)  # a faulty file is told before anything is pulled and paid for
     span = options.window(window, ws.clock.now())
-    _collect(ws, data_source or [], path, span, region, dry_run=False)
+    collected(ws, data_source or [], path, span, region)
     found = monitoring.check(ws, options.words(models), span, rules=rules, drift=drift_detection is Switch.ENABLED)
     monitoring.show(ws, found, html=report, as_json=as_json)
     monitoring.tell(ws, found, channels=options.words(alerts), dashboard=dashboard)
@@ -400,9 +398,9 @@ def detect(
     spans = [detecting.span(text) for text in maintenance or ()]
     asked = _asked(alarm_budget, minimum_effect, exclude, cool_down)
     asked.settings()  # what cannot be read is told before anything is pulled and paid for
-    ws = _open(workspace, target)
+    ws = opened(workspace, target)
     span = options.window(window, ws.clock.now())
-    _collect(ws, data_source or [], path, span, region, dry_run=False)
+    collected(ws, data_source or [], path, span, region)
     found = detecting.run(ws, span, topology=topology, maintenance=spans, asked=asked, region=region)
     detecting.show(ws, found, html=report, as_json=as_json)
     detecting.tell(ws, found, options.words(alerts))
@@ -425,7 +423,7 @@ def feedback(
     from aws_auto.cli import detecting
     from aws_auto.pipeline import detect as use_case
 
-    ws = _open(workspace)
+    ws = opened(workspace)
     said = use_case.Verdict(verdict.value)
     use_case.feedback(ws, anomaly_id, said, until=detecting.day(until) if until else None, note=note)
     render.talk(f"{anomaly_id}: {verdict.value}; next: aws-auto ml train-models --models anomaly-detector")
@@ -461,15 +459,10 @@ def recommend(
     from aws_auto.cli import recommending
 
     asked = recommending.wanted(offers, risk, dollars or [])  # a faulty file is told before anything is pulled
-    ws = _open(workspace, target)
+    ws = opened(workspace, target)
     span = options.window(window, ws.clock.now(), since=since)
-    _collect(ws, data_source or [], path, span, region, dry_run=False)
+    collected(ws, data_source or [], path, span, region)
     recommending.run(ws, span, asked, html=report, csv=csv, as_json=as_json)
-
-
-app.add_typer(ledger.app)
-app.add_typer(pricing.app)
-app.add_typer(backtesting.app)
 
 
 @app.command()
@@ -485,7 +478,7 @@ def truth(
     from aws_auto.frame import read_table
     from aws_auto.pipeline.serve.capture import ingest_truth
 
-    ws = _open(workspace)
+    ws = opened(workspace)
     stored = ingest_truth(ws, read_table(file))
     if as_json:
         render.emit(stored)
@@ -500,53 +493,7 @@ def _asked(
     return alarming.Asked(budget=budget, effect=tuple(effect or ()), exclude=tuple(exclude or ()), cool_down=cool_down)
 
 
-def _open(root: Path | None, target: str | None = None) -> Workspace:
-    """The workspace, once it was said which target is meant and why; None where only the local one makes sense."""
-    import os
-
-    from aws_auto.pipeline.workspace import choose_target, open_workspace
-
-    name, why = choose_target(target, os.environ) if target else ("local", "this command works on the workspace")
-    render.talk(f"target: {name} ({why})")
-    return open_workspace(root, target=name)
-
-
-def _collect(
-    ws: Workspace,
-    kinds: list[DataSource],
-    paths: list[str] | None,
-    span: Window,
-    region: str | None,
-    *,
-    dry_run: bool,
-) -> list[dict[str, object]]:
-    from functools import partial
-
-    from aws_auto.pipeline.collect import collect as pull
-
-    reports: list[dict[str, object]] = []
-    for source in options.sources(kinds, paths or [], ws, region):
-        if source.simulated:
-            render.talk(f"{source.name}: simulated data; no figure of it is about your account")
-        with render.progress(f"collect {source.name}") as tell:
-            price = partial(render.estimate, source.name)
-            done = pull(ws, source, span, progress=tell, dry_run=dry_run, announce=price)
-        for note in done.notes:
-            render.talk(f"{source.name}: {note}")
-        reports.append(
-            {
-                "source": source.name,
-                "simulated": source.simulated,
-                "calls": done.estimate.calls,
-                "price_usd": done.estimate.price_usd,
-                "rows": done.rows,
-                "pulled": len(done.pulled),
-                "skipped": len(done.skipped),
-            }
-        )
-    return reports
-
-
-forecasting.register(app, _open, _collect)
-scaling.register(app, _open, _collect)
-app.add_typer(simulating.group(_open, _collect))
+app.command("forecast-cost")(forecasting.forecast_cost)
+app.command()(scaling.scale)
+for group in (ledger, pricing, backtesting, simulating):
+    app.add_typer(group.app)

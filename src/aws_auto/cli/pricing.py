@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from aws_auto.cli import options, render
+from aws_auto.cli.inputs import opened
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,9 +35,8 @@ def show(context: typer.Context, workspace: options.Home = None, as_json: option
         return
     from aws_auto.ml.cost.price_book import MOST_AGE
     from aws_auto.pipeline import prices
-    from aws_auto.pipeline.workspace import open_workspace
 
-    ws = open_workspace(workspace, target="local")
+    ws = opened(workspace)
     found = prices.known(ws)
     if as_json:
         render.emit({"stale_after_days": MOST_AGE.days, "rates": found})
@@ -70,9 +70,8 @@ def refresh(region: _Regions = None, workspace: options.Home = None, as_json: op
     from aws_auto.errors import CredentialsError
     from aws_auto.pipeline.aws.prices import PriceLists
     from aws_auto.pipeline.aws.session import Clients, resolve
-    from aws_auto.pipeline.workspace import open_workspace
 
-    ws = open_workspace(workspace, target="local")
+    ws = opened(workspace)
     if resolve(os.environ) is None:
         raise CredentialsError("no AWS credentials were found", where="prices refresh")
     # Only spreads waits between attempts, so nothing is seeded here.

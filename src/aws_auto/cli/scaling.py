@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from aws_auto.cli import options, render
+from aws_auto.cli.inputs import collected, opened
 from aws_auto.errors import UsageError
 
 if TYPE_CHECKING:
@@ -27,96 +27,90 @@ class Mode(StrEnum):
     FORECAST_AND_SCALE = "forecast-and-scale"
 
 
-def register(app: typer.Typer, open_workspace: Callable[..., Any], collect: Callable[..., Any]) -> None:
-    """Add the command to ``aws-auto ml``; how a workspace is opened and filled is the caller's."""
+def scale(
+    horizon: Annotated[int, typer.Option("--horizon", min=1, max=24, help="Hours ahead.")] = 4,
+    resource: Annotated[list[str] | None, typer.Option("--resource", help="Only this fleet; may be repeated.")] = None,
+    least: Annotated[int, typer.Option("--min", min=0, help="Instances of each fleet at least.")] = 1,
+    most: Annotated[int | None, typer.Option("--max", min=1, help="Instances of each fleet at most.")] = None,
+    risk: Annotated[
+        float, typer.Option("--risk", help="Share of hours in which a fleet may be too small at its worst moment.")
+    ] = 0.05,
+    objective: Annotated[
+        float | None, typer.Option("--objective", help="Latency in ms not to be passed; default: as trained.")
+    ] = None,
+    boot: Annotated[str, typer.Option("--boot", help="From the start of an instance until it serves.")] = "5m",
+    hold: Annotated[
+        str, typer.Option("--hold", help="How long a lower need must stand before a fleet shrinks.")
+    ] = "1h",
+    types: Annotated[
+        str | None, typer.Option("--types", help="Instance types that may be chosen, comma-separated.")
+    ] = None,
+    spot_price: Annotated[
+        list[str] | None,
+        typer.Option("--spot-price", help="TYPE=USD an hour: may be bought on spot; may be repeated."),
+    ] = None,
+    spot_share: Annotated[
+        float, typer.Option("--spot-share", help="Share of a fleet's capacity that may be on spot.")
+    ] = 1.0,
+    budget: Annotated[
+        float | None, typer.Option("--budget", help="USD an hour for each fleet; what is above it is said.")
+    ] = None,
+    aws: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--aws",
+            help="RESOURCE=ADDRESS where an id does not say it: autoscaling:NAME, ecs:service/CLUSTER/NAME, "
+            "sagemaker:endpoint/NAME/variant/NAME, dynamodb:table/NAME[:write]; may be repeated.",
+        ),
+    ] = None,
+    units: Annotated[
+        float, typer.Option("--table-units", help="Capacity units that one request takes, for tables.")
+    ] = 1.0,
+    mode: Annotated[
+        Mode, typer.Option("--mode", help="forecast-only plans; forecast-and-scale may be applied.")
+    ] = Mode.FORECAST_ONLY,
+    apply: Annotated[bool, typer.Option("--apply", help="Carry the plan out in AWS, after a yes.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Apply without asking.")] = False,
+    window: options.WindowText = "30d",
+    data_source: options.Sources = None,
+    path: options.DataPath = None,
+    region: options.Region = None,
+    report: options.Report = None,
+    workspace: options.Home = None,
+    target: options.Target = "auto",
+    as_json: options.Json = False,
+) -> None:
+    """Plan the instances of the next hours with price and risk, as scheduled actions and target tracking.
 
-    @app.command()
-    def scale(
-        horizon: Annotated[int, typer.Option("--horizon", min=1, max=24, help="Hours ahead.")] = 4,
-        resource: Annotated[
-            list[str] | None, typer.Option("--resource", help="Only this fleet; may be repeated.")
-        ] = None,
-        least: Annotated[int, typer.Option("--min", min=0, help="Instances of each fleet at least.")] = 1,
-        most: Annotated[int | None, typer.Option("--max", min=1, help="Instances of each fleet at most.")] = None,
-        risk: Annotated[
-            float, typer.Option("--risk", help="Share of hours in which a fleet may be too small at its worst moment.")
-        ] = 0.05,
-        objective: Annotated[
-            float | None, typer.Option("--objective", help="Latency in ms not to be passed; default: as trained.")
-        ] = None,
-        boot: Annotated[str, typer.Option("--boot", help="From the start of an instance until it serves.")] = "5m",
-        hold: Annotated[
-            str, typer.Option("--hold", help="How long a lower need must stand before a fleet shrinks.")
-        ] = "1h",
-        types: Annotated[
-            str | None, typer.Option("--types", help="Instance types that may be chosen, comma-separated.")
-        ] = None,
-        spot_price: Annotated[
-            list[str] | None,
-            typer.Option("--spot-price", help="TYPE=USD an hour: may be bought on spot; may be repeated."),
-        ] = None,
-        spot_share: Annotated[
-            float, typer.Option("--spot-share", help="Share of a fleet's capacity that may be on spot.")
-        ] = 1.0,
-        budget: Annotated[
-            float | None, typer.Option("--budget", help="USD an hour for each fleet; what is above it is said.")
-        ] = None,
-        aws: Annotated[
-            list[str] | None,
-            typer.Option(
-                "--aws",
-                help="RESOURCE=ADDRESS where an id does not say it: autoscaling:NAME, ecs:service/CLUSTER/NAME, "
-                "sagemaker:endpoint/NAME/variant/NAME, dynamodb:table/NAME[:write]; may be repeated.",
-            ),
-        ] = None,
-        units: Annotated[
-            float, typer.Option("--table-units", help="Capacity units that one request takes, for tables.")
-        ] = 1.0,
-        mode: Annotated[
-            Mode, typer.Option("--mode", help="forecast-only plans; forecast-and-scale may be applied.")
-        ] = Mode.FORECAST_ONLY,
-        apply: Annotated[bool, typer.Option("--apply", help="Carry the plan out in AWS, after a yes.")] = False,
-        yes: Annotated[bool, typer.Option("--yes", "-y", help="Apply without asking.")] = False,
-        window: options.WindowText = "30d",
-        data_source: options.Sources = None,
-        path: options.DataPath = None,
-        region: options.Region = None,
-        report: options.Report = None,
-        workspace: options.Home = None,
-        target: options.Target = "auto",
-        as_json: options.Json = False,
-    ) -> None:
-        """Plan the instances of the next hours with price and risk, as scheduled actions and target tracking.
-
-        Example: aws-auto ml scale --data-source sample --max 20
-        """
-        question = asked(
-            horizon=horizon,
-            least=least,
-            most=most,
-            risk=risk,
-            boot=boot,
-            hold=hold,
-            spot_share=spot_share,
-            budget=budget,
-            types=options.words(types),
-            spot_prices=spot_price or [],
-            objective=objective,
-            addresses=aws or [],
-            table_units=units,
-            resources=resource or [],
+    Example: aws-auto ml scale --data-source sample --max 20
+    """
+    question = asked(
+        horizon=horizon,
+        least=least,
+        most=most,
+        risk=risk,
+        boot=boot,
+        hold=hold,
+        spot_share=spot_share,
+        budget=budget,
+        types=options.words(types),
+        spot_prices=spot_price or [],
+        objective=objective,
+        addresses=aws or [],
+        table_units=units,
+        resources=resource or [],
+    )
+    if apply and mode is Mode.FORECAST_ONLY:
+        raise UsageError(
+            "a plan of mode forecast-only is not applied", where="--apply", hint="add --mode forecast-and-scale"
         )
-        if apply and mode is Mode.FORECAST_ONLY:
-            raise UsageError(
-                "a plan of mode forecast-only is not applied", where="--apply", hint="add --mode forecast-and-scale"
-            )
-        ws = open_workspace(workspace, target)
-        span = options.window(window, ws.clock.now())
-        collect(ws, data_source or [], path, span, region, dry_run=False)
-        found, where = run(ws, span, question, region=region)
-        show(ws, found, mode=mode, html=report, as_json=as_json)
-        if apply:
-            carry_out(ws, found, where, yes=yes)
+    ws = opened(workspace, target)
+    span = options.window(window, ws.clock.now())
+    collected(ws, data_source or [], path, span, region)
+    found, where = run(ws, span, question, region=region)
+    show(ws, found, mode=mode, html=report, as_json=as_json)
+    if apply:
+        carry_out(ws, found, where, yes=yes)
 
 
 def asked(

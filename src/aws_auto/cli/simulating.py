@@ -2,110 +2,106 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from aws_auto.cli import options, render
+from aws_auto.cli.inputs import collected, opened
 from aws_auto.errors import UsageError
 
 if TYPE_CHECKING:
     from aws_auto.pipeline.simulate import Fleet, ScalingReplay
 
 
-def group(open_workspace: Callable[..., Any], collect: Callable[..., Any]) -> typer.Typer:
-    """The group of commands; how a workspace is opened and filled is the caller's."""
-    app = typer.Typer(
-        name="simulate",
-        help="Play a policy on the account's own past: scaling.",
-        no_args_is_help=True,
-        rich_markup_mode=None,
+app = typer.Typer(
+    name="simulate",
+    help="Play a policy on the account's own past: scaling.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+
+@app.callback()
+def words() -> None:
+    """Play a policy on the account's own past."""
+
+
+@app.command()
+def scaling(
+    file: Annotated[
+        Path | None, typer.Option("--file", help="CSV or Parquet with timestamp and load, instead of the lake.")
+    ] = None,
+    metric: Annotated[str, typer.Option("--metric", help="What the load is, in the lake.")] = "request_count",
+    resource: Annotated[
+        str | None, typer.Option("--resource", help="Whose load; default: the busiest whose instances are counted.")
+    ] = None,
+    window: options.WindowText = "35d",
+    data_source: options.Sources = None,
+    path: options.DataPath = None,
+    region: options.Region = None,
+    boot: Annotated[str, typer.Option("--boot", help="From start to ready, such as 5m.")] = "5m",
+    capacity: Annotated[
+        float | None, typer.Option("--capacity", help="Load that one instance carries in a step; default: as seen.")
+    ] = None,
+    peak_instances: Annotated[
+        int, typer.Option("--peak-instances", min=1, help="Instances at the peak, where capacity is not known.")
+    ] = 40,
+    price: Annotated[
+        float | None, typer.Option("--price", help="USD for an instance-hour; default: as seen, if at all.")
+    ] = None,
+    instance_type: Annotated[
+        str | None, typer.Option("--instance-type", help="Take its on-demand Linux price in us-east-1.")
+    ] = None,
+    slo: Annotated[str, typer.Option("--slo", help="Steps that may have more load than is ready, at most.")] = "0.5%",
+    minimum: Annotated[int, typer.Option("--min", min=0, help="Instances at least.")] = 1,
+    maximum: Annotated[int | None, typer.Option("--max", min=1, help="Instances at most.")] = None,
+    play: Annotated[str, typer.Option("--play", help="How much of the end is played.")] = "7d",
+    period: Annotated[
+        str | None, typer.Option("--period", help="Length of a step, such as 5m; default: as the data is.")
+    ] = None,
+    events: Annotated[
+        Path | None, typer.Option("--events", help="CSV or Parquet with start and end of what is known in advance.")
+    ] = None,
+    report: options.Report = None,
+    workspace: options.Home = None,
+    target: options.Target = "auto",
+    as_json: options.Json = False,
+) -> None:
+    """Play your own load against a fleet: target tracking, AWS-like prediction and ours, beside the optimum.
+
+    Example: aws-auto ml simulate scaling --data-source sample --window 28d
+    """
+    from aws_auto.frame import read_table
+    from aws_auto.pipeline import simulate as use_case
+    from aws_auto.pipeline.web.scaling import scaling_report
+
+    fleet = use_case.Fleet(
+        boot=_length(boot, "--boot"),
+        capacity=capacity,
+        price=_price(price, instance_type),
+        peak_instances=peak_instances,
+        slo=_share(slo),
+        minimum=minimum,
+        maximum=maximum,
+        played=_length(play, "--play"),
+        events=_events(events),
     )
-
-    @app.callback()
-    def words() -> None:
-        """Play a policy on the account's own past."""
-
-    @app.command()
-    def scaling(
-        file: Annotated[
-            Path | None, typer.Option("--file", help="CSV or Parquet with timestamp and load, instead of the lake.")
-        ] = None,
-        metric: Annotated[str, typer.Option("--metric", help="What the load is, in the lake.")] = "request_count",
-        resource: Annotated[
-            str | None, typer.Option("--resource", help="Whose load; default: the busiest whose instances are counted.")
-        ] = None,
-        window: options.WindowText = "35d",
-        data_source: options.Sources = None,
-        path: options.DataPath = None,
-        region: options.Region = None,
-        boot: Annotated[str, typer.Option("--boot", help="From start to ready, such as 5m.")] = "5m",
-        capacity: Annotated[
-            float | None, typer.Option("--capacity", help="Load that one instance carries in a step; default: as seen.")
-        ] = None,
-        peak_instances: Annotated[
-            int, typer.Option("--peak-instances", min=1, help="Instances at the peak, where capacity is not known.")
-        ] = 40,
-        price: Annotated[
-            float | None, typer.Option("--price", help="USD for an instance-hour; default: as seen, if at all.")
-        ] = None,
-        instance_type: Annotated[
-            str | None, typer.Option("--instance-type", help="Take its on-demand Linux price in us-east-1.")
-        ] = None,
-        slo: Annotated[
-            str, typer.Option("--slo", help="Steps that may have more load than is ready, at most.")
-        ] = "0.5%",
-        minimum: Annotated[int, typer.Option("--min", min=0, help="Instances at least.")] = 1,
-        maximum: Annotated[int | None, typer.Option("--max", min=1, help="Instances at most.")] = None,
-        play: Annotated[str, typer.Option("--play", help="How much of the end is played.")] = "7d",
-        period: Annotated[
-            str | None, typer.Option("--period", help="Length of a step, such as 5m; default: as the data is.")
-        ] = None,
-        events: Annotated[
-            Path | None, typer.Option("--events", help="CSV or Parquet with start and end of what is known in advance.")
-        ] = None,
-        report: options.Report = None,
-        workspace: options.Home = None,
-        target: options.Target = "auto",
-        as_json: options.Json = False,
-    ) -> None:
-        """Play your own load against a fleet: target tracking, AWS-like prediction and ours, beside the optimum.
-
-        Example: aws-auto ml simulate scaling --data-source sample --window 28d
-        """
-        from aws_auto.frame import read_table
-        from aws_auto.pipeline import simulate as use_case
-        from aws_auto.pipeline.web.scaling import scaling_report
-
-        fleet = use_case.Fleet(
-            boot=_length(boot, "--boot"),
-            capacity=capacity,
-            price=_price(price, instance_type),
-            peak_instances=peak_instances,
-            slo=_share(slo),
-            minimum=minimum,
-            maximum=maximum,
-            played=_length(play, "--play"),
-            events=_events(events),
-        )
-        step = _length(period, "--period") if period else None
-        ws = open_workspace(workspace, target)
-        if file is not None:
-            if data_source or path:
-                raise UsageError("is read instead of a data source", where="--file", hint="leave out --data-source")
-            history = use_case.load_of_table(read_table(file), name=str(file), period=step)
-        else:
-            span = options.window(window, ws.clock.now())
-            collect(ws, data_source or [], path, span, region, dry_run=False)
-            history = use_case.load_of_lake(ws, span, metric=metric, resource=resource, period=step)
-        found = use_case.simulate(history, fleet)
-        render.report(ws, "simulate-scaling", lambda: scaling_report(found), asked=report)
-        show(found, fleet, as_json=as_json)
-
-    return app
+    step = _length(period, "--period") if period else None
+    ws = opened(workspace, target)
+    if file is not None:
+        if data_source or path:
+            raise UsageError("is read instead of a data source", where="--file", hint="leave out --data-source")
+        history = use_case.load_of_table(read_table(file), name=str(file), period=step)
+    else:
+        span = options.window(window, ws.clock.now())
+        collected(ws, data_source or [], path, span, region)
+        history = use_case.load_of_lake(ws, span, metric=metric, resource=resource, period=step)
+    found = use_case.simulate(history, fleet)
+    render.report(ws, "simulate-scaling", lambda: scaling_report(found), asked=report)
+    show(found, fleet, as_json=as_json)
 
 
 def show(found: ScalingReplay, fleet: Fleet, *, as_json: bool) -> None:

@@ -59,7 +59,8 @@ def workspace_window():
 def run(ws, monkeypatch):
     app = typer.Typer()
     app.callback()(lambda: None)
-    scaling.register(app, lambda *_: ws, lambda *_, **__: [])
+    app.command()(scaling.scale)
+    monkeypatch.setattr(scaling, "opened", lambda *_: ws)
     monkeypatch.setenv("COLUMNS", "200")
 
     def invoke(*words, **options):
