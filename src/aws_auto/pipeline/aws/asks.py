@@ -9,7 +9,7 @@ from aws_auto.pipeline.aws.discovery import identify
 from aws_auto.pipeline.aws.vocabulary import SUFFIX, Mapped, mapped
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from aws_auto.pipeline.aws.periods import Span
     from aws_auto.pipeline.aws.session import Place
@@ -26,6 +26,11 @@ class Series:
     resource_id: str
     line: Mapped
     dimensions: tuple[tuple[str, str], ...]
+
+    @property
+    def part(self) -> str | None:
+        """Which mount or core it tells of; None for a series of the whole resource."""
+        return dict(self.dimensions).get(self.line.part)
 
 
 @dataclass(frozen=True)
@@ -75,10 +80,43 @@ class Ask:
 def series_of(metric: Mapping[str, Any], place: Place) -> Series | None:
     """The series of an entry of ListMetrics, None when the vocabulary has no name for it."""
     dimensions = {d["Name"]: d["Value"] for d in metric.get("Dimensions", ())}
-    line = mapped(metric["Namespace"], metric["MetricName"], frozenset(dimensions))
+    line = mapped(metric["Namespace"], metric["MetricName"], dimensions)
     if line is None:
         return None
     return Series(identify(line.resource_id, place, dimensions), line, tuple(sorted(dimensions.items())))
+
+
+def told(found: Iterable[Series]) -> list[Series]:
+    """Of all series that are listed, those that together tell each metric of each resource once.
+
+    The agent may publish one value under several sets of dimensions: the smallest set is taken, in all of its values,
+    because an instance that was resized goes on under another type. Parts are taken where there is no whole; of mounts
+    always, because the whole of a maximum is not published.
+    """
+    by_metric: dict[tuple[str, str, str], dict[str | None, list[Series]]] = {}
+    for one in found:
+        parts = by_metric.setdefault((one.resource_id, one.line.namespace, one.line.metric), {})
+        parts.setdefault(one.part, []).append(one)
+    chosen: list[Series] = []
+    for _, parts in sorted(by_metric.items()):
+        for _, series in sorted(_parts(parts).items(), key=str):
+            names = min((len(s.dimensions), [n for n, _ in s.dimensions]) for s in series)[1]
+            chosen += sorted(
+                (s for s in set(series) if [n for n, _ in s.dimensions] == names), key=lambda s: s.dimensions
+            )
+    return chosen
+
+
+def _parts(parts: Mapping[str | None, list[Series]]) -> Mapping[str | None, list[Series]]:
+    line = next(iter(parts.values()))[0].line
+    whole = next((s[0].line.whole for name, s in parts.items() if name is not None), "")
+    if whole in parts:
+        return {whole: parts[whole]}
+    if None not in parts or len(parts) == 1:
+        return parts
+    if line.join == "mean":
+        return {None: parts[None]}
+    return {name: series for name, series in parts.items() if name is not None}
 
 
 def grouped(resources: list[list[Query]], most: int) -> list[tuple[Query, ...]]:

@@ -11,15 +11,16 @@ overstate. ListMetrics is an API request: 1 000 000 a month are free, then 0.01 
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from aws_auto.errors import AwsCallError
 from aws_auto.frame import KEYS, RESOURCE, TIME_DTYPE, TIMESTAMP
-from aws_auto.pipeline.aws.asks import POINTS_PER_CALL, Ask, Query, grouped, series_of
+from aws_auto.pipeline.aws.asks import POINTS_PER_CALL, Ask, Query, grouped, series_of, told
 from aws_auto.pipeline.aws.calls import address
+from aws_auto.pipeline.aws.columns import by_namespace, derived, joined, shares, unseen
 from aws_auto.pipeline.aws.discovery import discover, name_of
 from aws_auto.pipeline.aws.pace import TokenBucket
 from aws_auto.pipeline.aws.periods import MINUTE, ceil, floor, spans
@@ -63,6 +64,7 @@ class CloudWatchSource:
         self._clock = clock
         self._place = place
         self._finest = finest
+        self.notes: list[str] = []
         self.scope = f"cloudwatch:{place.region}:{place.account}"
         self._requests = TokenBucket.under(clock, limit=CALLS_PER_SECOND, burst=10)
         self._recent = TokenBucket.under(clock, limit=POINTS_PER_SECOND_RECENT, burst=POINTS_PER_CALL)
@@ -77,9 +79,11 @@ class CloudWatchSource:
         """Calls and price of `pull`; discovery and ListMetrics are asked for it, once per run."""
         asks = self._asks(window)
         calls = sum(len(ask.calls) for ask in asks)
-        metrics = sum(len(ask.queries) for ask in asks)
+        counts = Counter(q.series.line.namespace for ask in asks for q in ask.queries)
+        metrics = counts.total()
         price = metrics * USD_PER_METRIC
-        pull = f"GetMetricData: {calls} calls, {metrics} metrics at 0.01 USD per 1,000: {price:.4f} USD"
+        told = f" ({by_namespace(counts)})" if metrics else ""
+        pull = f"GetMetricData: {calls} calls, {metrics} metrics{told} at 0.01 USD per 1,000: {price:.4f} USD"
         listing = (
             f"ListMetrics: {len(self._series)} series found; free within 1,000,000 API requests a month,"
             " then 0.01 USD per 1,000"
@@ -93,9 +97,10 @@ class CloudWatchSource:
             CredentialsError: AWS does not know us.
             AwsCallError: AWS refused a call, or says that an answer is incomplete.
         """
+        self.notes = unseen(self._series, sum(r["resource_type"] == "ec2" for r in self._discovery.resources))
         yield self._facts()
         for ask in self._asks(window):
-            rows = self._with_facts(self._rows(ask))
+            rows = shares(self._with_facts(self._rows(ask)))
             yield Batch(dataset="metrics", rows=rows, window=ask.span.window, final=ask.last and ask.span.final)
 
     @cached_property
@@ -105,21 +110,12 @@ class CloudWatchSource:
     @cached_property
     def _series(self) -> tuple[Series, ...]:
         """What CloudWatch lists (about two weeks back) and we have a name for, by resource."""
-        found: dict[tuple[str, str, str], Series] = {}
+        found: list[Series] = []
         for namespace in NAMESPACES:
             pages = self._caller.pages("cloudwatch", "ListMetrics", {"Namespace": namespace}, gate=self._requests.take)
-            for metric in (m for page in pages for m in page.get("Metrics", ())):
-                series = series_of(metric, self._place)
-                if series is None:
-                    continue
-                key = (series.resource_id, namespace, series.line.metric)
-                # The agent may publish one value under several sets of dimensions: the smallest set is the whole.
-                if key not in found or (len(series.dimensions), series.dimensions) < (
-                    len(found[key].dimensions),
-                    found[key].dimensions,
-                ):
-                    found[key] = series
-        return tuple(found[key] for key in sorted(found))
+            listed = (series_of(m, self._place) for page in pages for m in page.get("Metrics", ()))
+            found.extend(series for series in listed if series is not None)
+        return tuple(told(found))
 
     def _asks(self, window: Window) -> list[Ask]:
         by_resource: dict[str, list[Query]] = defaultdict(list)
@@ -138,22 +134,23 @@ class CloudWatchSource:
 
         long = pl.concat([self._long(ask.span, queries) for queries in ask.calls] or [self._long(ask.span, ())])
         inside = (pl.col(TIMESTAMP) >= ask.span.window.start) & (pl.col(TIMESTAMP) < ask.span.window.end)
-        # Added before the pivot: a pivot that sums would turn what is missing into zeros.
-        added = long.filter(inside).group_by(*KEYS, "column").agg(pl.col("value").sum())
+        # Joined before the pivot: a pivot that sums would turn what is missing into zeros.
+        added = long.filter(inside).group_by(*KEYS, "column").agg(joined())
         return derived(added.sort("column").pivot(on="column", index=list(KEYS), values="value")).sort(KEYS)
 
     def _long(self, span: Span, queries: Sequence[Query]) -> pl.DataFrame:
         """The points of one call, a row each, in our units."""
         import polars as pl
 
-        schema = {RESOURCE: pl.String, TIMESTAMP: pl.Int64, "column": pl.String, "value": pl.Float64}
+        schema = {RESOURCE: pl.String, TIMESTAMP: pl.Int64, "column": pl.String, "join": pl.String, "value": pl.Float64}
         points: dict[str, list[Any]] = {name: [] for name in schema}
         for query, times, values in self._answers(span, queries) if queries else ():
-            factor = query.series.line.factor
+            line = query.series.line
             points[RESOURCE].extend([query.series.resource_id] * len(times))
             points[TIMESTAMP].extend(int(t.timestamp() * 1_000_000) for t in times)
             points["column"].extend([query.column] * len(times))
-            points["value"].extend(v * factor for v in values)
+            points["join"].extend([line.join] * len(times))
+            points["value"].extend(v * line.factor + line.offset for v in values)
         return pl.DataFrame(points, schema=schema).with_columns(pl.col(TIMESTAMP).cast(TIME_DTYPE))
 
     def _answers(self, span: Span, queries: Sequence[Query]) -> Iterator[tuple[Query, list[Any], list[float]]]:
@@ -226,30 +223,3 @@ class CloudWatchSource:
 
     def _with_facts(self, rows: pl.DataFrame) -> pl.DataFrame:
         return rows.join(self._statics, on=RESOURCE, how="left", maintain_order="left")
-
-
-def derived(wide: pl.DataFrame) -> pl.DataFrame:
-    """Adds the columns that follow from others.
-
-    ``network_io`` and ``storage_io`` are sums, null where one side is unknown. ``error_count`` is zero beside a request
-    count, because AWS publishes no zeros; ``error_rate`` is percent of requests, null where there were none. Errors
-    that a balancer made itself are not among its requests, so the rate is taken of whichever is larger.
-    """
-    import polars as pl
-
-    for total, part, other in (
-        ("network_io", "network_in", "network_out"),
-        ("storage_io", "disk_read_bytes", "disk_write_bytes"),
-    ):
-        if {part, other} <= set(wide.columns):
-            wide = wide.with_columns((pl.col(part) + pl.col(other)).alias(total))
-    if "request_count" not in wide.columns:
-        return wide
-    if "error_count" not in wide.columns:
-        wide = wide.with_columns(pl.lit(None, dtype=pl.Float64).alias("error_count"))
-    requests = pl.col("request_count")
-    errors = pl.when(requests.is_not_null()).then(pl.col("error_count").fill_null(0.0)).otherwise(pl.col("error_count"))
-    wide = wide.with_columns(errors.alias("error_count"))
-    of = pl.max_horizontal("request_count", "error_count")
-    rate = pl.when(requests.is_not_null() & (of > 0)).then(100.0 * pl.col("error_count") / of)
-    return wide.with_columns(rate.alias("error_rate"))

@@ -106,6 +106,10 @@ def _tags(tags: Iterable[Mapping[str, Any]] | None, *, key: str = "Key", value: 
     return {f"tag_{tag[key]}": tag.get(value) for tag in tags or ()}
 
 
+def _text(value: float | None) -> str | None:
+    return None if value is None else str(value)
+
+
 def _joined(values: Iterable[str | None]) -> str | None:
     return ",".join(sorted({v for v in values if v})) or None
 
@@ -191,6 +195,7 @@ def _databases(caller: Caller, place: Place) -> Iterator[Facts]:
                 place,
                 {"DBInstanceIdentifier": database["DBInstanceIdentifier"]},
                 instance_type=database.get("DBInstanceClass"),
+                allocated_storage_gib=_text(database.get("AllocatedStorage")),
                 availability_zone=database.get("AvailabilityZone"),
                 **_tags(database.get("TagList")),
             )

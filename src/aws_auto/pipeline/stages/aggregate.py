@@ -3,7 +3,8 @@
 ======================================  =====================================================================
 column                                  within a bucket
 ======================================  =====================================================================
-``request_count``, ``error_count``      sum: they count what happened in a period
+``request_count``, ``error_count``,     sum: they count what happened in a period
+``throttle_count``
 ``x_sum``                               sum
 ``x_max``, ``x_min``                    maximum, minimum
 ``error_rate``                          errors over requests where both were counted, else the weighted mean
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
 STAGE = "aggregate"
 PARTIAL = "partial"
-SUMMED = ("request_count", "error_count")
+SUMMED = ("request_count", "error_count", "throttle_count")
 
 
 def aggregate(

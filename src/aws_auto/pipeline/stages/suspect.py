@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 #: Fewer values than a day of hours say nothing about a unit.
 FEWEST = 24
+#: Less than one per cent of these is a healthy machine.
+MOSTLY_NONE = ("cpu_steal", "swap_utilization")
+#: These fill up by nature.
+BALANCES = ("cpu_credit_balance", "cpu_surplus_credits")
 
 
 def suspicions(rows: pl.DataFrame) -> tuple[Finding, ...]:
@@ -31,13 +35,15 @@ def suspicions(rows: pl.DataFrame) -> tuple[Finding, ...]:
             found.extend(_fraction(rows, name))
         elif metric.unit == "Milliseconds":
             found.extend(_other_time_unit(rows, name))
-        elif metric.unit in ("Count", "Bytes") and metric.statistic == "Average":
+        elif metric.unit in ("Count", "Bytes") and metric.statistic == "Average" and name not in BALANCES:
             found.extend(_running_total(rows, name))
     return tuple(found)
 
 
 def _fraction(rows: pl.DataFrame, name: str) -> Iterator[Finding]:
     """Percent that never passes 1 on any resource. An error rate below 1 % is health, so it needs its counts."""
+    if name in MOSTLY_NONE:
+        return
     if name == "error_rate":
         yield from _error_fraction(rows)
         return

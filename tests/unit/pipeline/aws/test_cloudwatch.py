@@ -11,7 +11,8 @@ from botocore.exceptions import ClientError
 from aws_auto.errors import AwsCallError
 from aws_auto.frame import MetricFrame
 from aws_auto.pipeline.aws.calls import Caller
-from aws_auto.pipeline.aws.cloudwatch import CloudWatchSource, derived
+from aws_auto.pipeline.aws.cloudwatch import CloudWatchSource
+from aws_auto.pipeline.aws.columns import derived, shares
 from aws_auto.pipeline.aws.session import Place
 from aws_auto.pipeline.aws.vocabulary import TABLE
 from aws_auto.pipeline.collect import collect
@@ -167,6 +168,164 @@ def test_memory_of_the_agent_is_taken_once_from_its_smallest_set_of_dimensions()
     for metrics in ([many, few], [few, many], [many]):
         source = source_of(CloudWatch(metrics, lambda *_: 30.0))
         assert metrics_of(source, Window(NOW - HOUR, NOW))[0].rows["memory_utilization"].to_list() == [30.0] * 10
+
+
+def first(metrics, value=lambda *_: 30.0, **options):
+    """The first row of the only resource."""
+    return metrics_of(source_of(CloudWatch(metrics, value), **options), Window(NOW - HOUR, NOW))[0].rows.row(
+        0, named=True
+    )
+
+
+def agent(metric, **dimensions):
+    return listed("CWAgent", metric, InstanceId="i-1", **dimensions)
+
+
+class Agent(CloudWatch):
+    """Answers by a dimension of the metric, whatever its statistic."""
+
+    def __init__(self, metrics, dimension, values):
+        super().__init__(metrics)
+        self.dimension, self.values, self.asked = dimension, values, []
+
+    def _points(self, query, start, end):
+        stat = query["MetricStat"]
+        value = {d["Name"]: d["Value"] for d in stat["Metric"]["Dimensions"]}.get(self.dimension)
+        self.asked.append((value, stat["Stat"]))
+        return ((moment, self.values[value]) for moment, _ in super()._points(query, start, end))
+
+
+def seen(metrics, dimension, values):
+    """The first row, and by which values of the dimension and by which statistics it was asked for."""
+    cloudwatch = Agent(metrics, dimension, values)
+    row = metrics_of(source_of(cloudwatch), Window(NOW - HOUR, NOW))[0].rows.row(0, named=True)
+    return row, set(cloudwatch.asked)
+
+
+def test_the_fullest_mount_counts_and_what_is_always_full_does_not():
+    mounts = {"/": ("xfs", 40.0), "/data": ("ext4", 91.0), "/snap/core": ("squashfs", 100.0), "/run": ("tmpfs", 99.0)}
+    metrics = [
+        agent("disk_used_percent", path=path, device="d", fstype=kind, **more)
+        for path, (kind, _) in mounts.items()
+        for more in ({}, {"ImageId": "ami", "InstanceType": "m5.large", "AutoScalingGroupName": "web"})
+    ]
+    row, asked = seen(metrics, "path", {path: value for path, (_, value) in mounts.items()})
+    assert row["disk_utilization"] == 91.0
+    assert asked == {("/", "Average"), ("/data", "Average")}
+
+
+def test_of_mounts_that_are_published_together_only_the_maximum_is_asked_for_and_only_without_the_single_ones():
+    together = agent("disk_used_percent")
+    row, asked = seen([together], "path", {None: 88.0})
+    assert row["disk_utilization_max"] == 88.0
+    assert asked == {(None, "Maximum")}
+    single = agent("disk_used_percent", path="/", fstype="xfs")
+    row, asked = seen([together, single], "path", {None: 100.0, "/": 20.0})
+    assert "disk_utilization_max" not in row
+    assert row["disk_utilization"] == 20.0
+
+
+def test_free_space_of_windows_drives_becomes_what_is_used_of_the_fullest():
+    drives = {"C:": 60.0, "D:": 5.0, "_Total": 50.0, "HarddiskVolume1": 1.0}
+    metrics = [agent("LogicalDisk % Free Space", instance=name, objectname="LogicalDisk") for name in drives]
+    row, asked = seen(metrics, "instance", drives)
+    assert row["disk_utilization"] == 95.0
+    assert {name for name, _ in asked} == {"C:", "D:"}
+
+
+def test_stolen_cpu_is_that_of_the_whole_machine_or_the_mean_of_its_cores():
+    cores = {"cpu0": 10.0, "cpu1": 30.0}
+    metrics = [agent("cpu_usage_steal", cpu=name) for name in cores]
+    assert seen(metrics, "cpu", cores)[0]["cpu_steal"] == 20.0
+    row, asked = seen([*metrics, agent("cpu_usage_steal")], "cpu", {None: 19.0})
+    assert (row["cpu_steal"], asked) == (19.0, {(None, "Average")})
+    row, asked = seen([*metrics, agent("cpu_usage_steal", cpu="cpu-total")], "cpu", {"cpu-total": 21.0})
+    assert (row["cpu_steal"], asked) == (21.0, {("cpu-total", "Average")})
+
+
+def test_a_machine_that_was_resized_keeps_what_it_published_under_its_former_type():
+    kinds = {"m5.large": 40.0, "m5.xlarge": 20.0}
+    metrics = [agent("swap_used_percent", InstanceType=kind) for kind in kinds]
+    row, asked = seen(metrics, "InstanceType", kinds)
+    assert {kind for kind, _ in asked} == set(kinds)
+    assert row["swap_utilization"] == 40.0
+
+
+def test_of_two_balances_of_a_disk_the_lower_one_counts():
+    metrics = [listed("AWS/EC2", name, InstanceId="i-1") for name in ("EBSIOBalance%", "EBSByteBalance%")]
+    metrics += [listed("AWS/EC2", name, InstanceId="i-1") for name in ("CPUCreditBalance", "CPUSurplusCreditBalance")]
+    values = {"EBSIOBalance%": 97.0, "EBSByteBalance%": 3.0, "CPUCreditBalance": 288.0, "CPUSurplusCreditBalance": 0.0}
+    row = first(metrics, lambda name, *_: values[name])
+    assert (row["burst_balance"], row["cpu_credit_balance"], row["cpu_surplus_credits"]) == (3.0, 288.0, 0.0)
+
+
+class Databases:
+    def __init__(self, **facts):
+        self.facts = facts
+
+    def describe_db_instances(self, **_):
+        return {"DBInstances": [{"DBInstanceIdentifier": "orders", **self.facts}]}
+
+
+def database(**facts):
+    metrics = [
+        listed("AWS/RDS", name, DBInstanceIdentifier="orders")
+        for name in ("CPUUtilization", "FreeStorageSpace", "FreeableMemory")
+    ]
+    values = {"CPUUtilization": 10.0, "FreeStorageSpace": 5 * 1024**3, "FreeableMemory": 2 * 1024**3}
+    return first(metrics, lambda name, *_: values[name], others={"rds": Databases(**facts)})
+
+
+def test_free_bytes_of_a_database_become_shares_of_what_it_has():
+    row = database(DBInstanceClass="db.m5.large", AllocatedStorage=100)
+    assert (row["disk_utilization"], row["memory_utilization"]) == (95.0, 75.0)
+    assert row["allocated_storage_gib"] == "100"
+    assert not {"free_storage_bytes", "free_memory_bytes"} & set(row)
+
+
+def test_a_share_of_an_unknown_whole_is_unknown():
+    row = database(DBInstanceClass="db.serverless")
+    assert (row["disk_utilization"], row["memory_utilization"]) == (None, None)
+    assert not {"free_storage_bytes", "free_memory_bytes"} & set(row)
+
+
+def test_free_bytes_of_which_nothing_is_known_at_all_leave_an_empty_share():
+    out = shares(pl.DataFrame({"free_storage_bytes": [1.0], "free_memory_bytes": [1.0]}))
+    assert out.to_dicts() == [{"disk_utilization": None, "memory_utilization": None}]
+
+
+def test_a_share_that_was_told_is_not_replaced():
+    told = pl.DataFrame({"free_storage_bytes": [0.0], "disk_utilization": [50.0], "allocated_storage_gib": ["10"]})
+    assert shares(told)["disk_utilization"].to_list() == [50.0]
+
+
+class TwoMachines:
+    def describe_instances(self, **_):
+        found = [{"InstanceId": name, "State": {"Name": "running"}} for name in ("i-1", "i-2")]
+        return {"Reservations": [{"Instances": found}]}
+
+
+def test_what_no_agent_tells_is_said():
+    def notes(metrics):
+        ws = memory_workspace()
+        return collect(ws, source_of(CloudWatch(metrics), others={"ec2": TwoMachines()}), Window(NOW - HOUR, NOW)).notes
+
+    (said,) = notes([CPU, agent("mem_used_percent"), agent("disk_used_percent", path="/", fstype="xfs")])
+    assert said.startswith(
+        "of 2 EC2 instances memory is known of 1, disk fullness is known of 1, stolen CPU is known of 0:"
+    )
+    every = [
+        listed("CWAgent", name, InstanceId=machine)
+        for name in ("mem_used_percent", "disk_used_percent", "cpu_usage_steal")
+        for machine in ("i-1", "i-2")
+    ]
+    assert notes(every) == ()
+
+
+def test_the_estimate_says_what_each_namespace_costs():
+    metrics = [CPU, agent("disk_used_percent", path="/", fstype="xfs"), agent("cpu_usage_steal", cpu="cpu-total")]
+    (line, *_) = source_of(CloudWatch(metrics), finest=3600).estimate(Window(NOW - 3 * HOUR, NOW - HOUR)).lines
+    assert line == "GetMetricData: 1 calls, 5 metrics (AWS/EC2 3, CWAgent 2) at 0.01 USD per 1,000: 0.0001 USD"
 
 
 def test_two_thousand_series_over_a_hundred_days_stay_within_the_limits_of_a_call():

@@ -30,6 +30,7 @@ def test_every_statistic_is_aggregated_as_what_it_is():
         cpu_utilization_min=[5.0, 2.0, 3.0, 4.0],
         network_in_sum=[1.0, 2.0, 3.0, 4.0],
         request_count=[100.0, 200.0, 300.0, 400.0],
+        throttle_count=[0.0, 5.0, 0.0, 1.0],
         instance_count=[2.0, 2.0, 4.0, 4.0],
         hourly_cost=[0.1, 0.1, 0.3, 0.3],
     )
@@ -38,6 +39,7 @@ def test_every_statistic_is_aggregated_as_what_it_is():
     assert row["cpu_utilization_min"] == 2.0
     assert row["network_in_sum"] == 10.0
     assert row["request_count"] == 1000.0
+    assert row["throttle_count"] == 6.0
     assert row["instance_count"] == 3.0
     assert row["hourly_cost"] == pytest.approx(0.2)
 

@@ -209,5 +209,9 @@ class TestSuspicions:
         total = [float(10 * h) for h in range(40)] + [float(10 * h) for h in range(40)]
         assert "with 1 reset:" in self.text(request_count=total)[0]
 
+    def test_stolen_cpu_near_nothing_and_credits_that_fill_up_are_healthy(self):
+        assert self.text(cpu_steal=[0.2] * 48, swap_utilization=[0.5] * 48) == []
+        assert self.text(cpu_credit_balance=[float(6 * h) for h in range(48)]) == []
+
     def test_a_load_that_goes_up_and_down_is_no_running_total(self):
         assert self.text(request_count=[float(100 + 50 * (h % 7)) for h in range(60)]) == []
