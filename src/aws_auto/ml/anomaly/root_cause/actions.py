@@ -183,6 +183,34 @@ STEPS: Mapping[str, tuple[Step, ...]] = {
             "an outage of minutes; data on instance store volumes and a public address that is not elastic are lost",
         ),
     ),
+    "credits_spent": (
+        Step(
+            "See how it bursts",
+            {
+                "ec2": "aws ec2 describe-instance-credit-specifications --region {region} --instance-ids {name}",
+                ANY: "console: CloudWatch > Metrics > search for {name} CreditBalance, BurstBalance, EBSIOBalance%",
+            },
+            _NO_RISK,
+            changes=False,
+        ),
+        Step(
+            "Let its CPU burst without a limit",
+            {
+                "ec2": "aws ec2 modify-instance-credit-specification --region {region}"
+                " --instance-credit-specifications InstanceId={name},CpuCredits=unlimited",
+            },
+            "every vCPU-hour over the baseline is billed for as long as it stays busy; it does not help a disk",
+        ),
+        Step(
+            "Give it a size that carries its load without bursts",
+            {
+                "ec2": "console: EC2 > {name} > stop, change the instance type, start; a gp2 volume: modify to gp3",
+                "rds": "aws rds modify-db-instance --region {region} --db-instance-identifier {name}"
+                " --db-instance-class <larger class> --apply-immediately",
+            },
+            "an outage of minutes, and it costs more from now on",
+        ),
+    ),
     "dependency_failure": (_LOOK, _EVENTS, _RESTART, _ROLL_BACK),
     "zone_failure": (
         Step(

@@ -30,6 +30,8 @@ _BUSY = 0.15
 #: Who lost more of its traffic than this is cut off.
 _CUT_OFF = 0.7
 _HOLDS = 0.5
+#: So many points more of stolen CPU are felt.
+_STOLEN = 5.0
 #: What a release that was seen this long after the onset, or later, is worth.
 _SEEN_LATE, _TOLERANCE = 0.7, timedelta(minutes=15)
 _VERSION_COLUMNS = ("version", "tag_version", "image", "tag_release", "deployment_id")
@@ -100,6 +102,7 @@ def _degree(e: Evidence, how: How) -> float:
         "climbs": up * float(np.clip((e.trend - 0.3) / 0.4, 0.0, 1.0)),
         "full": float(np.clip((e.during - 65.0) / 20.0, 0.0, 1.0)),
         "leaps": up * float(np.clip(e.relative - 0.5, 0.0, 1.0)),
+        "drains": (clear if e.change < 0 else 0.0) * float(np.clip((-e.relative - 0.5) / 0.4, 0.0, 1.0)),
     }
     return answers[how]
 
@@ -118,7 +121,7 @@ def _facts(ranking: Ranking, suspect: str, frame: MetricFrame) -> dict[Fact, flo
         "alone": _alone(ranking.found.get(suspect, ())),
         "released": _released(ranking, suspect, frame),
         "capped": _capped(ranking, suspect, frame),
-        "neighbour": _neighbour(ranking, suspect, statics),
+        "neighbour": max(_neighbour(ranking, suspect, statics), _stolen(ranking.found.get(suspect, ()))),
         "zone": _zone(ranking, suspect, statics),
     }
 
@@ -187,6 +190,12 @@ def _neighbour(ranking: Ranking, suspect: str, statics: Mapping[str, Mapping[str
         rows = (e for e in ranking.found.get(other, ()) if family(e.metric) in ("work", "demand"))
         busiest = max(busiest, max((_degree(e, "rises") for e in rows), default=0.0))
     return busiest
+
+
+def _stolen(seen: Sequence[Evidence]) -> float:
+    """How far its host gave its CPU to others: whoever took it may be another customer, whom nobody sees."""
+    steals = (e for e in seen if stem(e.metric) == "cpu_steal")
+    return max((_degree(e, "rises") * min(e.change / _STOLEN, 1.0) for e in steals if e.change > 0), default=0.0)
 
 
 def _zone(ranking: Ranking, suspect: str, statics: Mapping[str, Mapping[str, str]]) -> float:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-How = Literal["rises", "falls", "steady", "climbs", "full", "leaps"]
+How = Literal["rises", "falls", "steady", "climbs", "full", "leaps", "drains"]
 Fact = Literal["below", "alone", "released", "capped", "neighbour", "zone"]
 
 
@@ -21,7 +21,7 @@ class Sign:
         says: what it means when it holds, as a clause.
         metrics: stems; the strongest answer of those that are there counts.
         how: rises and falls (unusually), steady (usual), climbs (rises all along), full (near 100 per cent), leaps
-            (more than doubles).
+            (more than doubles), drains (falls to nothing).
         fact: instead of metrics, a fact of the scene.
     """
 
@@ -56,6 +56,7 @@ _memory_climbs = Sign("memory climbed all along", ("memory_utilization",), "clim
 _memory_steady = Sign("memory was as usual", ("memory_utilization",), "steady")
 _memory_full = Sign("memory is nearly full", ("memory_utilization",), "full")
 _disk_full = Sign("the disk is nearly full", ("disk_utilization",), "full")
+_credits_drain = Sign("its CPU credits were used up", ("cpu_credit_balance",), "drains")
 _below = Sign("the symptom's resource depends on it", fact="below")
 _released = Sign("a new version went live at the onset", fact="released")
 _capped = Sign("served demand was cut off at a level", fact="capped")
@@ -66,7 +67,7 @@ PATTERNS: tuple[Pattern, ...] = (
         "memory_leak",
         "Memory leak",
         needs=(_memory_climbs,),
-        supports=(_memory_full, _demand_steady),
+        supports=(_memory_full, _demand_steady, Sign("it swaps", ("swap_utilization",))),
         opposes=(_demand_rises, _disk_full),
     ),
     Pattern(
@@ -115,10 +116,17 @@ PATTERNS: tuple[Pattern, ...] = (
         "Noisy neighbour",
         needs=(
             Sign("it became slow", ("latency", "cpu_steal")),
-            Sign("something beside it became busy", fact="neighbour"),
+            Sign("something beside it became busy, or took its CPU", fact="neighbour"),
         ),
         supports=(_demand_steady, _memory_steady, Sign("CPU was stolen", ("cpu_steal",))),
-        opposes=(_demand_rises, _released, _memory_climbs, _errors_rise),
+        opposes=(_demand_rises, _released, _memory_climbs, _errors_rise, _credits_drain),
+    ),
+    Pattern(
+        "credits_spent",
+        "Burst credits used up",
+        needs=(Sign("a balance of credits ran out", ("cpu_credit_balance", "burst_balance"), "drains"),),
+        supports=(_latency_rises, Sign("its CPU was held back", ("cpu_steal",))),
+        opposes=(Sign("it bursts on, on credit", ("cpu_surplus_credits",)), _disk_full),
     ),
     Pattern(
         "dependency_failure",

@@ -83,6 +83,40 @@ def test_a_busy_stranger_on_the_same_host_is_a_noisy_neighbour(estate, wobble):
     assert named(scene.frame()) == "noisy_neighbour"
 
 
+def alone(estate, shape, **metrics):
+    """A machine that nobody calls in this frame, noticed by the metric that is named first."""
+    return named(estate().add("front", metrics, shape=shape).frame(), next(iter(metrics)), None)
+
+
+def test_a_machine_whose_cpu_is_stolen_has_a_noisy_neighbour_that_nobody_sees(estate, wobble):
+    quiet = {"request_count": (900, 0), "memory_utilization": (40, 0)}
+    assert alone(estate, wobble, latency=(20, 200), cpu_steal=(0.4, 25), **quiet) == "noisy_neighbour"
+    assert alone(estate, wobble, latency=(20, 200), cpu_steal=(0.4, 1.5), **quiet) is None
+
+
+def test_stolen_cpu_at_the_end_of_the_credits_is_nobody_elses_work(estate, wobble):
+    burst = {"latency": (20, 200), "cpu_steal": (0.4, 25), "request_count": (900, 0)}
+    assert alone(estate, np.ones(12), **burst, cpu_credit_balance=(120, -119)) == "credits_spent"
+    assert alone(estate, np.ones(12), **burst, cpu_credit_balance=(120, -20)) == "noisy_neighbour"
+
+
+def test_a_burst_on_credit_slows_nothing_down(estate):
+    spent = {"latency": (20, 200), "cpu_credit_balance": (120, -119), "request_count": (900, 0)}
+    assert alone(estate, np.ones(12), **spent, cpu_surplus_credits=(0, 0)) == "credits_spent"
+    assert alone(estate, np.ones(12), **spent, cpu_surplus_credits=(1, 90)) is None
+
+
+def test_a_disk_without_burst_balance_has_used_up_its_credits(estate):
+    assert alone(estate, np.ones(12), latency=(5, 60), burst_balance=(99, -98)) == "credits_spent"
+
+
+def test_swapping_speaks_for_a_leak(estate):
+    back = {"memory_utilization": (50, 45), "request_count": (1000, 0), "swap_utilization": (1, 30)}
+    answer = analyse(two(estate, back, shape=RAMP).frame(), ("front", "latency", FELT, OVER), topology=GRAPH)
+    assert answer.pattern_match.name == "memory_leak"
+    assert "it swaps" in answer.pattern_match.speaks_for
+
+
 def test_a_zone_in_which_everything_is_in_trouble_is_a_failed_zone(estate, wobble):
     scene = estate().add("front", {"latency": (100, 150)}, shape=wobble)
     for number in range(3):
