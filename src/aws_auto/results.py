@@ -24,6 +24,23 @@ class Interval:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Fresh:
+    """Figures on the held-back units that came after the champion's own training, so that nobody has seen them.
+
+    Attributes:
+        champion: the present champion's figure.
+        ours: the candidate's.
+        baseline: the best simple rule's.
+        n: how many of the units these are.
+    """
+
+    champion: float
+    ours: float
+    baseline: float
+    n: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class BackTest:
     """Our figure beside the best simple rule's, both on held-back data that came after the training data.
 
@@ -33,7 +50,7 @@ class BackTest:
         ours: the candidate's figure.
         baseline: the best simple rule's figure on the same points.
         baseline_name: which rule that is.
-        champion: the present champion's figure on the same points, None when there is none.
+        fresh: the present champion beside both, None when there is none or it has seen too much of the data.
         lower_is_better: direction.
         difference: interval of ours minus baseline, over ``n`` independent ``unit_of_n``.
         n: how many independent pieces the interval rests on.
@@ -48,7 +65,7 @@ class BackTest:
     difference: Interval
     n: int
     unit_of_n: str
-    champion: float | None = None
+    fresh: Fresh | None = None
     lower_is_better: bool = True
 
     @property

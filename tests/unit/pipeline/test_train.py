@@ -127,14 +127,16 @@ def test_a_name_and_its_feature_word_are_one_model(ws, frame):
     assert len(train(ws, ["demand-forecaster", "predictive-scaling"], frame)) == 1
 
 
-def test_the_second_training_meets_the_champion_and_keeps_it_when_it_is_as_good(ws, frame):
-    (first,) = train(ws, ["demand-forecaster"], frame)
+def test_a_later_training_meets_the_champion_on_days_that_are_new_to_both_and_keeps_it_when_it_is_as_good(ws, frame):
+    early = frame.data.filter(pl.col("timestamp") < frame.span[1] - timedelta(days=4))
+    (first,) = train(ws, ["demand-forecaster"], MetricFrame(early))
     (second,) = train(ws, ["demand-forecaster"], frame)
-    assert second.report.backtests[0].champion is not None
+    fresh = second.report.backtests[0].fresh
     assert second.version.version == 2
-    if second.report.decision is Decision.KEEP_CHAMPION:
-        assert not second.promoted
-        assert ws.registry.champions["demand-forecaster"] == first.version.version
+    kept = fresh.champion <= fresh.ours
+    assert (second.report.decision is Decision.KEEP_CHAMPION) == kept
+    assert second.promoted == (not kept)
+    assert ws.registry.champions["demand-forecaster"] == (first if kept else second).version.version
 
 
 def test_a_champion_that_cannot_be_read_is_written_down_and_does_not_stop_training(ws, frame):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from aws_auto.errors import NotEnoughData
-from aws_auto.results import BackTest, Interval
+from aws_auto.results import BackTest, Fresh, Interval
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -120,7 +120,19 @@ def paired_bootstrap(
 
 @dataclass(frozen=True, kw_only=True)
 class Contest:
-    """Who is compared on which units: rows of summable parts per independent unit, equal rows for equal units."""
+    """Who is compared on which units: rows of summable parts per independent unit, equal rows for equal units.
+
+    Attributes:
+        metric: what is measured.
+        unit: of the figures.
+        unit_of_n: what the rows are.
+        ours: parts of the candidate.
+        baselines: of the simple rules.
+        statistic: turns summed parts into a figure.
+        fresh: parts of ``champion``, ``ours`` and the rules on what the champion has not seen in its training; None
+            where there is no champion, or too little that it has not seen.
+        lower_is_better: direction.
+    """
 
     metric: str
     unit: str
@@ -128,7 +140,7 @@ class Contest:
     ours: Floats
     baselines: Mapping[str, Floats]
     statistic: Statistic
-    champion: Floats | None = None
+    fresh: Mapping[str, Floats] | None = None
     lower_is_better: bool = True
 
 
@@ -140,14 +152,21 @@ def judge(contest: Contest, *, seed: int) -> BackTest:
         return float(contest.statistic(parts.sum(axis=0)))
 
     name = min(contest.baselines, key=lambda rule: (sign * figure(contest.baselines[rule]), rule))
-    best = contest.baselines[name]
+    best, fresh = contest.baselines[name], contest.fresh
     return BackTest(
         metric=contest.metric,
         unit=contest.unit,
         ours=figure(contest.ours),
         baseline=figure(best),
         baseline_name=name,
-        champion=None if contest.champion is None else figure(contest.champion),
+        fresh=None
+        if fresh is None
+        else Fresh(
+            champion=figure(fresh["champion"]),
+            ours=figure(fresh["ours"]),
+            baseline=figure(fresh[name]),
+            n=len(fresh["ours"]),
+        ),
         lower_is_better=contest.lower_is_better,
         difference=paired_bootstrap(contest.ours, best, contest.statistic, seed=seed),
         n=len(contest.ours),

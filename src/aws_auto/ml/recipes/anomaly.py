@@ -245,9 +245,13 @@ class AnomalyDetector:
             some = known if kind == Ensemble.kind else judged
             contenders[kind] = FleetDetector.fit(kind, some, until=calibrate, settings=self.settings, labels=said)
         progress("back-test on injected anomalies", len(RULES) + 1, len(RULES) + 3)
-        rival = champion.detector if isinstance(champion, AnomalyPredictor) else None
         held = {name: fleet[name] for name in judged}
-        trial = anomaly_trial.run(held, contenders, rival, start=test, seed=seed, settings=self.settings)
+        origin = recipe.lineage(frame, seed=seed, simulated=simulated)
+        since, beside = _fresh(champion, datetime.fromtimestamp(test, UTC), origin.end)
+        rival = champion.detector if isinstance(champion, AnomalyPredictor) and since is not None else None
+        trial = anomaly_trial.run(
+            held, contenders, rival, start=test, seed=seed, settings=self.settings, fresh_from=since
+        )
         decision, reason = decide(trial.backtests, champion)
         progress("learn from everything", len(RULES) + 2, len(RULES) + 3)
         if decision is Decision.SIMPLE_RULE:
@@ -255,7 +259,6 @@ class AnomalyDetector:
             final = FleetDetector.fit(kind, fleet, until=calibrate, settings=self.settings, labels=said)
         else:
             final = contenders[Ensemble.kind].learned(fleet, since=test, settings=self.settings, labels=said)
-        origin = recipe.lineage(frame, seed=seed, simulated=simulated)
         fields = _schema(frame, metrics)
         predictor = AnomalyPredictor(
             recipe=self.name, schema=fields, detector=final, settings=self.settings, trained_until=origin.end
@@ -278,7 +281,7 @@ class AnomalyDetector:
                     *((f"back-test on {len(judged)} of {len(known)} resources",) if len(judged) < len(known) else ()),
                     *_label_note(said, fleet),
                     *trial.notes,
-                    *_champion_note(champion, test),
+                    *beside,
                 ),
             ),
         )
@@ -376,14 +379,14 @@ def decide(tests: tuple[BackTest, ...], champion: Predictor | None) -> tuple[Dec
     return decision, reason
 
 
-def _champion_note(champion: Predictor | None, start: int) -> tuple[str, ...]:
+def _fresh(champion: Predictor | None, border: datetime, end: datetime) -> tuple[int | None, tuple[str, ...]]:
+    """Second from which on the champion has seen nothing, as of `recipe.fresh_from`."""
     if champion is None:
-        return ()
+        return None, ()
     if not isinstance(champion, AnomalyPredictor):
-        return ("the champion is of another kind and was not compared",)
-    if champion.trained_until > datetime.fromtimestamp(start, UTC):
-        return ("the champion was trained on a part of the held-back data, which flatters it",)
-    return ()
+        return None, ("the champion is of another kind and was not compared",)
+    since, said = recipe.fresh_from(champion.trained_until, border=border, end=end)
+    return None if since is None else int(since.timestamp()), said
 
 
 def _load(name: str, given: Mapping[str, bytes]) -> AnomalyPredictor:

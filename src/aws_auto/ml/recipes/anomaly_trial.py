@@ -19,6 +19,7 @@ import numpy as np
 from aws_auto.ml.anomaly.ensemble import Ensemble
 from aws_auto.ml.anomaly.grid import DAY, ResourceGrid
 from aws_auto.ml.anomaly.inject import KINDS, inject, usual_range
+from aws_auto.ml.anomaly.rules import RULES
 from aws_auto.ml.evaluation.backtest import Contest, judge
 from aws_auto.ml.evaluation.metrics import Rhythm, episodes
 from aws_auto.ml.recipes import charts
@@ -89,10 +90,14 @@ def run(
     champion: FleetDetector | None,
     *,
     start: int,
+    fresh_from: int | None = None,
     seed: int,
     settings: AnomalySettings,
 ) -> AnomalyTrial:
-    """Judge the contenders on the columns from ``start`` on; every contender meets the same anomalies."""
+    """Judge the contenders on the columns from ``start`` on; every contender meets the same anomalies.
+
+    The champion is compared on the days from ``fresh_from`` on, which it has not been trained on.
+    """
     known = contenders[Ensemble.kind].resources
     whole = {n: settings.without_excluded(g) for n, g in fleet.items() if n in known and _has_columns(g, start)}
     held = {n: g.cut(start - CONTEXT, None) for n, g in whole.items()}
@@ -103,13 +108,18 @@ def run(
     counts, by_kind = _counts(injected, found, start=start, days=(days[0], days[-1]), settings=settings)
     by_day = len(held) < FEW_RESOURCES
     sums = {name: table.sum(axis=0 if by_day else 1) for name, table in counts.items()}
+    fresh = None
+    if CHAMPION in sums and fresh_from is not None:
+        day = max(-(-fresh_from // DAY) - days[0], 0) if fresh_from > start else 0
+        late = {name: table[:, day:].sum(axis=0 if by_day else 1) for name, table in counts.items()}
+        fresh = {"ours": late.pop(Ensemble.kind), **late}
     contest = Contest(
         metric="share of injected anomalies found at the same number of alarms",
         unit="share",
         unit_of_n="held-back days" if by_day else "resources",
         ours=sums.pop(Ensemble.kind),
-        champion=sums.pop(CHAMPION, None),
-        baselines=sums,
+        baselines={name: table for name, table in sums.items() if name in RULES},
+        fresh=fresh,
         statistic=_recall,
         lower_is_better=False,
     )

@@ -192,19 +192,19 @@ class CapacityPlanner:
         ]
         blind = {n: k.utilisation for n, k in known.items() if not k.measured}
         notes += [f"no latency tells how busy {n} may be: {share:.0%} is assumed" for n, share in blind.items()]
+        test, origin = rows.take(~before), recipe.lineage(frame, seed=seed, simulated=simulated)
+        since = None
         if isinstance(champion, CapacityAnswers) and set(champion.known) >= set(known):
             models["champion"] = champion.model
-            if champion.trained_until > border:
-                notes.append("the champion was trained on a part of the held-back days, which flatters it")
-        test = rows.take(~before)
-        tests = contests(models, test, earlier, seed=seed)
+            since, said = recipe.fresh_from(champion.trained_until, border=border, end=origin.end)
+            notes += said
+        tests = contests(models, test, earlier, seed=seed, fresh_from=since)
         decision, reason = recipe.decide(
             tests, champion_is_rule=isinstance(champion, CapacityAnswers) and champion.is_rule
         )
         progress("fit on everything", 1, 2)
         everything = capacity.examples(capacity.hourly(table, known), known, objectives)
         rival = ExcessModel.fit(everything, seed=seed, boosted=False)
-        origin = recipe.lineage(frame, seed=seed, simulated=simulated)
         seen = [n for n in INPUTS if n in frame.data.columns and frame.data[n].count()]
         fields = recipe.schema(frame.data, required=[], optional=seen)
         predictor = CapacityAnswers(
@@ -281,9 +281,22 @@ class CapacityPlanner:
 
 
 def contests(
-    models: Mapping[str, ExcessModel], test: Examples, known: Mapping[str, Knee], *, seed: int
+    models: Mapping[str, ExcessModel],
+    test: Examples,
+    known: Mapping[str, Knee],
+    *,
+    seed: int,
+    fresh_from: datetime | None = None,
 ) -> tuple[BackTest, ...]:
-    """Quantile loss of the need, then what whole instances at the 90 % quantile cost in idle and missing ones."""
+    """Quantile loss of the need, then what whole instances at the 90 % quantile cost in idle and missing ones.
+
+    Args:
+        models: ``ours``, the rules, and perhaps ``champion``.
+        test: what they are judged on.
+        known: workloads.
+        seed: of the interval.
+        fresh_from: where that begins which the champion has not seen; None leaves it out.
+    """
     names = test.keys[RESOURCE].to_list()
     usual = np.array([known[n].usual_instances for n in names])
     proportional, need = test.keys["proportional"].to_numpy(), test.keys["need"].to_numpy()
@@ -291,29 +304,29 @@ def contests(
     whole: dict[str, Floats] = {}
     for name, model in models.items():
         said = proportional[:, None] * np.exp(model.quantiles(names, test.inputs))
-        spread[name] = _by_day(metrics.pinball(need / usual, said / usual[:, None], LEVELS), test)
+        spread[name] = metrics.pinball(need / usual, said / usual[:, None], LEVELS)
         fleet = np.maximum(np.ceil(said[:, LEVELS.index(0.9)] - 1e-9), 1)
         off = fleet - np.maximum(np.ceil(need - 1e-9), 1)
-        whole[name] = _by_day(np.where(off < 0, -SCARCE * off, off) / usual, test)
+        whole[name] = np.where(off < 0, -SCARCE * off, off) / usual
     words = (
         ("quantile loss of the instances needed, typical workload", "share of usual instances", spread, typical_loss),
         (f"instances idle, and {SCARCE:g} times those missing", "share of usual instances", whole, plain_loss),
     )
-    return tuple(
-        judge(
-            Contest(
-                metric=metric,
-                unit=unit,
-                unit_of_n="held-back days",
-                ours=parts.pop("ours"),
-                champion=parts.pop("champion", None),
-                baselines=parts,
-                statistic=statistic,
-            ),
-            seed=seed,
+    new = np.zeros(len(need), bool) if fresh_from is None else (test.keys[TIMESTAMP] >= fresh_from).to_numpy()
+    tests = []
+    for metric, unit, losses, statistic in words:
+        parts = {name: _by_day(loss, test) for name, loss in losses.items() if name != "champion"}
+        contest = Contest(
+            metric=metric,
+            unit=unit,
+            unit_of_n="held-back days",
+            ours=parts.pop("ours"),
+            baselines=parts,
+            statistic=statistic,
+            fresh={n: _by_day(loss[new], test.take(new)) for n, loss in losses.items()} if new.any() else None,
         )
-        for metric, unit, parts, statistic in words
-    )
+        tests.append(judge(contest, seed=seed))
+    return tuple(tests)
 
 
 def _by_day(loss: Floats, test: Examples) -> Floats:

@@ -24,6 +24,7 @@ from aws_auto.ml.evaluation.backtest import (
 from aws_auto.ml.forecast import panel as panels
 from aws_auto.ml.forecast.grid import DAY, HOUR_US
 from aws_auto.ml.forecast.panel import LEVELS, Boosted, Design, Family, Learned, Panel, Rule
+from aws_auto.ml.recipes import recipe
 from aws_auto.ml.recipes.panel import PanelPredictor
 from aws_auto.results import BackTest, Calibration
 
@@ -131,10 +132,8 @@ def run_trial(  # noqa: PLR0913 - one call, every argument named
     answers: dict[str, Floats] = {"ours": panels.usual(said, trial.levels)}
     answers |= {name: Rule.fit(name, past, floor=floor).quantiles(test) for name in test.rules}
     progress("judge", 2, 4)
-    champion_answers, notes = _asked(champion, panel, origins, rows, test, metric)
-    if champion_answers is not None:
-        answers["champion"] = champion_answers
-    scored = _scored(answers, test, past, panel, origins, what, block)
+    theirs, notes = _asked(champion, panel, origins, rows, test, metric)
+    scored = _scored(answers, theirs, test, past, panel, origins, what, block)
     backtests = tuple(_contest(scored, *contest, what, seed, block) for contest in _CONTESTS)
     progress("fit on everything", 3, 4)
     final = _fitted(family, panel, parts.end, floor=floor, seed=seed, what=what, least=least, before=trial)
@@ -160,9 +159,17 @@ def run_trial(  # noqa: PLR0913 - one call, every argument named
 
 @dataclass(frozen=True)
 class _Scored:
-    """Losses of each contender by name and kind: sum and count by unit of time and resource, ``(units, R, 2)``."""
+    """Losses of each contender by name and kind: sum and count by unit of time and resource, ``(units, R, 2)``.
+
+    Attributes:
+        losses: of ours and the simple rules.
+        fresh: of these and the champion, where the champion answers and was not trained; None where that is nowhere.
+        judged: the points that count.
+        steady: resources that never change.
+    """
 
     losses: Mapping[str, Mapping[str, Floats]]
+    fresh: Mapping[str, Mapping[str, Floats]] | None
     judged: NDArray[np.bool_]
     steady: tuple[str, ...]
 
@@ -226,7 +233,14 @@ def _judged(trial: Learned, panel: Panel, parts: Split, origins: Ints, test: Des
 
 
 def _scored(
-    answers: Mapping[str, Floats], test: Design, past: Design, panel: Panel, origins: Ints, what: str, block: int
+    answers: Mapping[str, Floats],
+    theirs: Floats | None,
+    test: Design,
+    past: Design,
+    panel: Panel,
+    origins: Ints,
+    what: str,
+    block: int,
 ) -> _Scored:
     size = panels.typical_size(past)
     unit_size = np.where(size > 0, size, np.nan)[:, None, None]
@@ -239,15 +253,24 @@ def _scored(
     if not judged.any():
         raise NotEnoughData("the held-back part is zero or unknown everywhere", where=what)
     unit = (panel.grid.first + origins + 1) // block
-    truth = np.where(judged, test.truth / unit_size, np.nan)
+
+    def losses(quantiles: Floats, counted: NDArray[np.bool_]) -> dict[str, Floats]:
+        truth = np.where(counted, test.truth / unit_size, np.nan)
+        return {
+            "quantiles": _by_unit(metrics.pinball(truth, quantiles / unit_size[..., None], LEVELS), unit),
+            "median": _by_unit(np.abs(truth - quantiles[..., 1] / unit_size), unit),
+        }
+
+    fresh = None
+    if theirs is not None and (new := judged & np.isfinite(theirs).all(axis=-1)).any():
+        seen = np.isin(np.unique(unit), unit[new.any(axis=(0, 2))])
+        everybody = {**answers, "champion": theirs}
+        fresh = {
+            name: {kind: table[seen] for kind, table in losses(said, new).items()} for name, said in everybody.items()
+        }
     return _Scored(
-        losses={
-            name: {
-                "quantiles": _by_unit(metrics.pinball(truth, quantiles / unit_size[..., None], LEVELS), unit),
-                "median": _by_unit(np.abs(truth - quantiles[..., 1] / unit_size), unit),
-            }
-            for name, quantiles in answers.items()
-        },
+        losses={name: losses(quantiles, judged) for name, quantiles in answers.items()},
+        fresh=fresh,
         judged=judged,
         steady=tuple(name for name, m in zip(test.resources, moves.ravel(), strict=True) if not m),
     )
@@ -268,9 +291,9 @@ def _contest(
         unit=f"share of mean {what}",
         unit_of_n="held-back days" if block == DAY else f"held-back blocks of {block} hours",
         ours=rows.pop("ours"),
-        champion=rows.pop("champion", None),
         baselines=rows,
         statistic=statistic,
+        fresh=None if scored.fresh is None else {name: losses[loss] for name, losses in scored.fresh.items()},
     )
     return judge(contest, seed=seed)
 
@@ -304,11 +327,15 @@ def _left_out(scored: _Scored, test: Design) -> tuple[str, ...]:
 def _asked(
     champion: Predictor | None, panel: Panel, origins: Ints, rows: pl.DataFrame, test: Design, metric: str
 ) -> tuple[Floats | None, tuple[str, ...]]:
-    """The champion's quantiles at the held-back origins, None when it cannot be compared."""
+    """The champion's quantiles at the held-back origins that it has not seen, None when it cannot be compared."""
     if champion is None:
         return None, ()
     if not isinstance(champion, PanelPredictor) or champion.metric != metric:
         return None, ("the champion forecasts another metric and was not compared",)
+    border, end = panel.grid.time(int(origins[0]) + 1), panel.grid.time(panel.grid.hours)
+    since, notes = recipe.fresh_from(champion.trained_until, border=border, end=end)
+    if since is None:
+        return None, notes
     table = champion.predict(rows).sort(TIMESTAMP).unique([RESOURCE, "forecast_from"], keep="last")
     out = np.full((*test.truth.shape, len(LEVELS)), np.nan)
     row_of = {name: i for i, name in enumerate(test.resources)}
@@ -316,16 +343,13 @@ def _asked(
     hours = (table["forecast_from"].to_physical() // HOUR_US).to_numpy()
     at = [(row_of.get(name, -1), place.get(int(h), -1)) for name, h in zip(table[RESOURCE], hours, strict=True)]
     row, column = np.array(at).T
-    known = (row >= 0) & (column >= 0)
+    first = sum(panel.grid.time(int(origin) + 1) < since for origin in origins)
+    known = (row >= 0) & (column >= first)
     for s, step in enumerate(champion.steps):
         for word, level in (("low", 0), ("expected", 1), ("high", 2)):
             values = table[f"{word}_{step}"].cast(pl.Float64).fill_null(np.nan).to_numpy()
             out[row[known], column[known], s, level] = values[known]
-    answered = np.isfinite(out[..., 1]).sum() / max(np.isfinite(test.truth).sum(), 1)
+    answered = np.isfinite(out[:, first:, :, 1]).sum() / max(np.isfinite(test.truth[:, first:]).sum(), 1)
     if answered < LEAST_SHARE:
         return None, (f"the champion answers only {answered:.0%} of the held-back points and was not compared",)
-    until = champion.trained_until
-    seen = sum(panel.grid.time(int(o) + 1) <= until for o in origins)
-    if seen:
-        return out, (f"the champion was trained on {seen} of the {len(origins)} held-back origins, which flatters it",)
-    return out, ()
+    return out, notes

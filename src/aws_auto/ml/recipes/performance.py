@@ -201,11 +201,12 @@ class PerformancePredictor:
             **{name: RuleModel.fit(name, rows, known) for name in RULES},
         }
         notes = [about_objective(self.objective_ms), *_fronts(found.layout)]
+        since, origin = None, recipe.lineage(frame, seed=seed, simulated=simulated)
         if isinstance(champion, PerformanceAnswers):
             answers["champion"] = champion.model
-            if champion.trained_until > border:
-                notes.append("the champion was trained on a part of the held-back days, which flatters it")
-        tests = contests_of(answers, asked, test, seed=seed)
+            since, said = recipe.fresh_from(champion.trained_until, border=border, end=origin.end)
+            notes += said
+        tests = contests_of(answers, asked, test, seed=seed, fresh_from=since)
         decision, reason = recipe.decide(
             tests, champion_is_rule=isinstance(champion, PerformanceAnswers) and champion.is_rule
         )
@@ -214,7 +215,6 @@ class PerformancePredictor:
         everything, truth = situations(learned, table, objectives), truth_of(learned)
         rival = RuleModel.fit(tests[0].baseline_name, everything, truth)
         final = PerformanceModel.fit(everything, truth, seed=seed).calibrated_as(trial, asked, truth_of(test))
-        origin = recipe.lineage(frame, seed=seed, simulated=simulated)
         seen = [n for n in (*INPUTS, *LATENCIES) if n in frame.data.columns and frame.data[n].count()]
         fields = recipe.schema(frame.data, required=[], optional=seen)
         predictor = PerformanceAnswers(

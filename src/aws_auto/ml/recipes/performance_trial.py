@@ -17,6 +17,7 @@ from aws_auto.results import BackTest, Calibration, Chart, Line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     import polars as pl
     from numpy.typing import NDArray
@@ -34,9 +35,22 @@ RISKS = (0.0, 0.01, 0.03, 0.1, 0.3, 1.0)
 
 
 def contests_of(
-    models: Mapping[str, Model], asked: Situation, test: pl.DataFrame, *, seed: int
+    models: Mapping[str, Model],
+    asked: Situation,
+    test: pl.DataFrame,
+    *,
+    seed: int,
+    fresh_from: datetime | None = None,
 ) -> tuple[BackTest, ...]:
-    """Quantile loss of the judged latency, then the Brier score of the risk; ours against the others."""
+    """Quantile loss of the judged latency, then the Brier score of the risk; ours against the others.
+
+    Args:
+        models: ``ours``, the rules, and perhaps ``champion``.
+        asked: the situations.
+        test: the rows behind them.
+        seed: of the intervals.
+        fresh_from: where that begins which the champion has not seen; None leaves it out.
+    """
     usual = models["ours"].usual.fact(asked, FACTS + asked.about)
     truth = test["judged"].to_numpy() / usual
     event = (test["judged"].to_numpy() > asked.objective).astype(float)
@@ -48,24 +62,24 @@ def contests_of(
         )
         for name, model in models.items()
     }
-    spread, risk = ({n: _by_day(both[i], asked, test) for n, both in losses.items()} for i in (0, 1))
+    new = np.zeros(len(test), bool) if fresh_from is None else (test[TIMESTAMP] >= fresh_from).to_numpy()
     unit = ("share of usual latency", "squared probability")
     words = ("latency quantile loss, typical workload", "Brier score of breaking the objective")
-    return tuple(
-        judge(
-            Contest(
-                metric=words[i],
-                unit=unit[i],
-                unit_of_n="held-back days",
-                ours=parts.pop("ours"),
-                champion=parts.pop("champion", None),
-                baselines=parts,
-                statistic=(typical_loss, plain_loss)[i],
-            ),
-            seed=seed,
+    tests = []
+    for i, statistic in enumerate((typical_loss, plain_loss)):
+        parts = {name: _by_day(both[i], asked, test) for name, both in losses.items() if name != "champion"}
+        later = asked.take(new), test.filter(new)
+        contest = Contest(
+            metric=words[i],
+            unit=unit[i],
+            unit_of_n="held-back days",
+            ours=parts.pop("ours"),
+            baselines=parts,
+            statistic=statistic,
+            fresh={n: _by_day(both[i][new], *later) for n, both in losses.items()} if new.any() else None,
         )
-        for i, parts in enumerate((spread, risk))
-    )
+        tests.append(judge(contest, seed=seed))
+    return tuple(tests)
 
 
 def promised_of(model: Model, asked: Situation, truth: Floats) -> tuple[Calibration, ...]:

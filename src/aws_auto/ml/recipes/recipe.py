@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from aws_auto.results import BackTest
 
 LEAST_DAYS = 8
+_TICK = timedelta(microseconds=1)
+#: A champion is compared on so much that it has not seen in its training; less says nothing.
+LEAST_FRESH = timedelta(days=3)
 REFERENCE = "reference.parquet"
 REFERENCE_DAYS = 28
 REFERENCE_ROWS = 50_000
@@ -68,6 +71,27 @@ def held_back_from(table: pl.DataFrame, *, where: str) -> datetime:
     return first + timedelta(hours=split(hours, day=24, least_days=LEAST_DAYS, where=where).test)
 
 
+def fresh_from(trained_until: datetime, *, border: datetime, end: datetime) -> tuple[datetime | None, tuple[str, ...]]:
+    """Where the held-back time begins that a champion has not been trained on, and what the report says about it.
+
+    Args:
+        trained_until: the last moment of the champion's training.
+        border: where the held-back time begins.
+        end: where it ends.
+
+    Returns:
+        None when less than `LEAST_FRESH` is left, so that a comparison would be one of chance or of memory.
+    """
+    if trained_until < border:
+        return border, ()
+    left = max(end - trained_until, timedelta(0))
+    days = f"{left / timedelta(days=1):.1f} of {(end - border) / timedelta(days=1):.1f} held-back days"
+    if left < LEAST_FRESH:
+        why = f"{days} came after its training, {LEAST_FRESH.days} are needed"
+        return None, (f"the champion was not compared: {why}; the newer model follows it if it beats the simple rule",)
+    return trained_until + _TICK, (f"the champion is compared on the {days} that came after its training",)
+
+
 def schema(data: pl.DataFrame, *, required: Sequence[str], optional: Iterable[str] = ()) -> tuple[Field, ...]:
     """The columns that a model reads: keys, then ``required``, then ``optional`` numbers with the range they had."""
     fields = [Field(name=RESOURCE, kind="text"), Field(name=TIMESTAMP, kind="time")]
@@ -107,26 +131,25 @@ def decide(tests: Sequence[BackTest], *, champion_is_rule: bool = False) -> tupl
 
     The first back-test decides; a later one that is worse beyond its interval (a blow-up that a typical resource
     does not show) is a veto. Without a candidate the champion stays when it is at least as good as the simple rule;
-    else the rule wins.
+    else the rule wins. The champion is compared on what it has not seen in its training.
     """
     test = tests[0]
     sign = 1.0 if test.lower_is_better else -1.0
-    ours, rule = sign * test.ours, sign * test.baseline
-    champion = None if test.champion is None else sign * test.champion
+    fresh = test.fresh
     against = f"{test.metric} {test.ours:.4g} against {test.baseline:.4g} of '{test.baseline_name}'"
     sure = f"difference {test.difference.low:.3g} to {test.difference.high:.3g}, {test.n} {test.unit_of_n}"
-    if champion is not None and champion <= min(ours, rule):
+    beside = "" if fresh is None else f"{fresh.champion:.4g} against {fresh.ours:.4g} on {fresh.n} {test.unit_of_n}"
+    if fresh is not None and sign * fresh.champion <= min(sign * fresh.ours, sign * fresh.baseline):
         what = "the simple rule that is champion" if champion_is_rule else "the champion"
-        return Decision.KEEP_CHAMPION, f"{what} has {test.champion:.4g} on the same points; {against}"
+        return Decision.KEEP_CHAMPION, f"{what} has {beside}; {against}"
     if not test.beats_baseline:
         return Decision.SIMPLE_RULE, f"{against} is no gain beyond the interval ({sure})"
     if worse := [t for t in tests[1:] if _clearly_worse(t)]:
         bad = worse[0]
         return Decision.SIMPLE_RULE, f"{against}, but {bad.metric} {bad.ours:.4g} against {bad.baseline:.4g} is worse"
-    if champion is not None and champion <= ours:
-        return Decision.KEEP_CHAMPION, f"the champion has {test.champion:.4g} on the same points; {against}"
-    beside = "" if champion is None else f", and the champion has {test.champion:.4g}"
-    return Decision.PROMOTE, f"{against} ({sure}){beside}"
+    if fresh is not None and sign * fresh.champion <= sign * fresh.ours:
+        return Decision.KEEP_CHAMPION, f"the champion has {beside}; {against}"
+    return Decision.PROMOTE, f"{against} ({sure})" + (f", and the champion has {beside}" if beside else "")
 
 
 def _clearly_worse(test: BackTest) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,7 +23,6 @@ from aws_auto.results import Decision, Field, Quality, TrainedModel, TrainReport
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import datetime
 
     from aws_auto.frame import MetricFrame
     from aws_auto.protocols import Predictor
@@ -69,17 +68,19 @@ class ResourceOptimizer:
         if not len(every):
             why = f"; {next(iter(reasons.values()))}" if reasons else ""
             raise NotEnoughData(f"no machine can be judged{why}", where=self.name, hint=f"collect {_NEEDS}")
-        past, judged, how = _split(found, every, seed=seed)
+        past, judged, since, how = _split(found, every, seed=seed)
         progress("learn from earlier decisions", 0, 3)
         fleet = learn(past.windows, past.ladders, risk=RISK, seed=seed)
         progress("judge", 1, 3)
         former = champion.fleet if isinstance(champion, SizePredictor) else None
+        if isinstance(champion, SizePredictor) and champion.trained_until > since:
+            former, how = None, [*how, f"the champion was not compared: it has seen days after {since:%Y-%m-%d %H:%MZ}"]
         trial = resource_trial.run(fleet, judged, champion=former, seed=seed)
         decision, reason = recipe.decide(trial.backtests, champion_is_rule=former is not None and _is_default(former))
         progress("learn from everything", 2, 3)
         final = _default(every) if decision is Decision.SIMPLE_RULE else _learned(every, seed)
         origin = recipe.lineage(frame, seed=seed, simulated=simulated)
-        predictor = SizePredictor(schema=_schema(frame.data, column), fleet=final)
+        predictor = SizePredictor(schema=_schema(frame.data, column), fleet=final, trained_until=origin.end)
         return TrainedModel(
             recipe=self.name,
             files={
@@ -120,6 +121,7 @@ class SizePredictor:
 
     schema: tuple[Field, ...]
     fleet: Fleet
+    trained_until: datetime
     risk: float = RISK
 
     def predict(self, rows: pl.DataFrame) -> pl.DataFrame:
@@ -178,6 +180,7 @@ class SizePredictor:
         body = {
             "schema": [vars(f) for f in self.schema],
             "risk": self.risk,
+            "trained_until": self.trained_until.isoformat(),
             "rule": asdict(fleet.rule),
             "ours": None if fleet.ours is None else asdict(fleet.ours),
             "ruled": asdict(fleet.ruled),
@@ -203,7 +206,12 @@ class SizePredictor:
                 per_day=body["per_day"],
                 independent=body["independent"],
             )
-            return cls(schema=tuple(Field(**f) for f in body["schema"]), fleet=fleet, risk=body["risk"])
+            return cls(
+                schema=tuple(Field(**f) for f in body["schema"]),
+                fleet=fleet,
+                trained_until=datetime.fromisoformat(body["trained_until"]),
+                risk=body["risk"],
+            )
         except (KeyError, TypeError, ValueError) as error:
             raise ArtifactError(f"does not hold what a model of {NAME} holds: {error}", where=files.META) from error
 
@@ -227,24 +235,27 @@ def _numbers(fields: tuple[Field, ...]) -> tuple[Field, ...]:
     return tuple(f for f in fields if f.kind != "text" or f.name == RESOURCE)
 
 
-def _split(found: Sequence[Machine], every: Decisions, *, seed: int) -> tuple[Decisions, Decisions, list[str]]:
-    """What to learn from, what to judge by, and what must be said of it.
+def _split(
+    found: Sequence[Machine], every: Decisions, *, seed: int
+) -> tuple[Decisions, Decisions, datetime, list[str]]:
+    """What to learn from, what to judge by, when the first of these was decided, and what must be said of it.
 
     The newest decision of each machine is judged by what decisions taught whose futures had ended by then. Where there
     is none, half of the machines teach and the other half is judged.
     """
     judged, hour = newest(found)
-    before = taught(found, until=hour)
+    before, since = taught(found, until=hour), datetime.fromtimestamp(hour * 3600, UTC)
     if len(before):
-        return before, judged, []
+        return before, judged, since, []
     names = sorted(set(every.windows.machines))
     if len(names) == 1:
-        return every, judged, ["one machine: the rule was tuned on the decisions that it is judged by"]
+        return every, judged, since, ["one machine: the rule was tuned on the decisions that it is judged by"]
     teach = set(np.random.default_rng(seed).permutation(names)[: -(-len(names) // 2)])
     rest, _ = newest([one for one in found if one.name not in teach])
     return (
         taught([one for one in found if one.name in teach]),
         rest,
+        since,
         ["under 42 days: judged on other machines, not on later days"],
     )
 

@@ -147,6 +147,7 @@ def _parts(values: Array) -> Array:
 
 def _contest(metric: str, ours: Array, rule: Array, champion: Array | None, seed: int) -> BackTest:
     baselines: Mapping[str, Array] = {DEFAULT_NAME: rule}
+    fresh = None if champion is None else {**baselines, "ours": ours, "champion": champion}
     return judge(
         Contest(
             metric=metric,
@@ -155,7 +156,7 @@ def _contest(metric: str, ours: Array, rule: Array, champion: Array | None, seed
             ours=ours,
             baselines=baselines,
             statistic=plain_loss,
-            champion=champion,
+            fresh=fresh,
         ),
         seed=seed,
     )

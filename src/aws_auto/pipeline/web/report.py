@@ -83,11 +83,19 @@ def _compared(test: Mapping[str, Any]) -> tuple[object, ...]:
         f"{test['metric']} ({test['unit']}), {'lower' if test['lower_is_better'] else 'higher'} is better",
         test["ours"],
         f"{number(test['baseline'])} ({test['baseline_name']})",
-        "none" if test["champion"] is None else test["champion"],
+        _beside(test),
         f"{number(low)} to {number(high)} ({test['difference']['level']:.0%})",
         _verdict(test),
         f"{test['n']} {test['unit_of_n']}",
     )
+
+
+def _beside(test: Mapping[str, Any]) -> str:
+    """The champion's figure beside ours, on what it has not seen."""
+    fresh = test["fresh"]
+    if fresh is None:
+        return "none, or not compared"
+    return f"{number(fresh['champion'])}; ours {number(fresh['ours'])} ({fresh['n']} {test['unit_of_n']})"
 
 
 def _verdict(test: Mapping[str, Any]) -> str:

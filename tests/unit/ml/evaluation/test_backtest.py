@@ -13,6 +13,7 @@ from aws_auto.ml.evaluation.backtest import (
     split,
     typical_loss,
 )
+from aws_auto.results import Fresh
 
 
 def parts(losses):
@@ -95,3 +96,21 @@ def test_ours_is_judged_against_the_rule_that_did_best():
     test = judge(contest, seed=0)
     assert (test.ours, test.baseline, test.baseline_name, test.n) == (1.0, 2.0, "good", 8)
     assert test.beats_baseline
+
+
+def test_the_champion_stands_beside_ours_and_the_best_rule_on_what_it_has_not_seen():
+    def days(*values):
+        return parts(np.array(values)[:, None])
+
+    contest = Contest(
+        metric="loss",
+        unit="",
+        unit_of_n="days",
+        ours=days(1.0, 1.0, 4.0),
+        baselines={"good": days(2.0, 3.0, 4.0), "bad": days(9.0, 9.0, 1.0)},
+        statistic=plain_loss,
+        fresh={"champion": days(3.5), "ours": days(4.0), "good": days(4.0), "bad": days(1.0)},
+    )
+    test = judge(contest, seed=0)
+    assert test.baseline_name == "good"
+    assert test.fresh == Fresh(champion=3.5, ours=4.0, baseline=4.0, n=1)

@@ -246,7 +246,6 @@ def back_test(ours, rule, low, high):
         ours=ours,
         baseline=rule,
         baseline_name="rolling median",
-        champion=None,
         lower_is_better=False,
         difference=Interval(low, high, 0.95),
         n=3,

@@ -151,9 +151,13 @@ def test_strangers_and_rows_without_requests_are_said_not_to_be_known(trained):
 
 def test_a_champion_is_compared_and_quality_is_judged_on_what_came_since(frame, trained):
     recipe = CapacityPlanner()
+    earlier = recipe.load(recipe.fit(fleet(days=12), seed=0).files)
+    test = recipe.fit(frame, seed=0, champion=earlier).report.backtests[0]
+    assert test.fresh.n == 4
+    assert test.n == 5
     again = recipe.fit(frame, seed=0, champion=recipe.load(trained.files))
-    assert again.report.backtests[0].champion is not None
-    assert any("flatters" in note for note in again.report.notes)
+    assert again.report.backtests[0].fresh is None
+    assert any("was not compared" in note for note in again.report.notes)
     quality = recipe.evaluate(trained.files, fleet(days=20), since=START + timedelta(days=17))
     assert not quality.degraded
     assert quality.backtest.n == 3

@@ -155,11 +155,15 @@ def test_where_latency_does_not_follow_load_the_simple_rule_answers():
     assert answers["breach_probability"].is_between(0, 1).all()
 
 
-def test_a_champion_is_compared_and_kept_when_it_is_as_good(frame, trained, predictor):
-    again = PerformancePredictor().fit(frame, seed=0, champion=predictor)
-    assert again.report.backtests[0].champion is not None
-    assert any("flatters" in note for note in again.report.notes)
-    assert again.report.decision in (Decision.KEEP_CHAMPION, Decision.PROMOTE)
+def test_a_champion_is_compared_on_the_days_that_it_has_not_seen(frame, trained, predictor):
+    recipe = PerformancePredictor()
+    earlier = recipe.load(recipe.fit(fleet(days=10), seed=0).files)
+    spread, risk = recipe.fit(frame, seed=0, champion=earlier).report.backtests
+    assert (spread.fresh.n, risk.fresh.n, spread.n) == (4, 4, 4)
+    again = recipe.fit(frame, seed=0, champion=predictor).report
+    assert again.backtests[0].fresh is None
+    assert any("was not compared" in note for note in again.notes)
+    assert again.decision is trained.report.decision
 
 
 def test_its_quality_is_judged_on_what_came_since(trained):

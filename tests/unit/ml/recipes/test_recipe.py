@@ -8,12 +8,13 @@ import pytest
 from aws_auto.frame import MetricFrame
 from aws_auto.ml import files
 from aws_auto.ml.recipes import recipe
-from aws_auto.results import BackTest, Decision, Interval
+from aws_auto.results import BackTest, Decision, Fresh, Interval
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 
 
-def figure(ours, baseline, champion=None, low=None, high=None, **options):
+def figure(ours, baseline, champion=None, low=None, high=None, late=None, **options):
+    """``late`` is ours where the champion is compared, when it is another figure than on all points."""
     difference = ours - baseline
     width = Interval(difference if low is None else low, difference if high is None else high)
     return BackTest(
@@ -22,7 +23,9 @@ def figure(ours, baseline, champion=None, low=None, high=None, **options):
         ours=ours,
         baseline=baseline,
         baseline_name="rule",
-        champion=champion,
+        fresh=None
+        if champion is None
+        else Fresh(champion=champion, ours=ours if late is None else late, baseline=baseline, n=3),
         difference=width,
         n=7,
         unit_of_n="days",
@@ -41,6 +44,8 @@ def figure(ours, baseline, champion=None, low=None, high=None, **options):
         (figure(3, 2), Decision.SIMPLE_RULE),
         (figure(3, 2, champion=2), Decision.KEEP_CHAMPION),
         (figure(3, 2, champion=2.5), Decision.SIMPLE_RULE),
+        (figure(1, 2, champion=1.5, late=1.6), Decision.KEEP_CHAMPION),
+        (figure(1, 2, champion=0.9, late=0.8), Decision.PROMOTE),
         (figure(0.8, 0.5, lower_is_better=False), Decision.PROMOTE),
         (figure(0.8, 0.5, champion=0.9, lower_is_better=False), Decision.KEEP_CHAMPION),
         (figure(0.4, 0.5, lower_is_better=False), Decision.SIMPLE_RULE),
@@ -50,6 +55,18 @@ def test_the_decision_follows_from_ours_the_rule_and_the_champion(test, decision
     got, reason = recipe.decide([test])
     assert got is decision
     assert "rule" in reason
+
+
+def test_a_champion_is_compared_on_days_after_its_training_when_there_are_enough():
+    border, end = START, START + timedelta(days=9)
+    assert recipe.fresh_from(START - timedelta(days=1), border=border, end=end) == (border, ())
+    since, said = recipe.fresh_from(START + timedelta(days=2), border=border, end=end)
+    assert since > START + timedelta(days=2)
+    assert "7.0 of 9.0 held-back days" in said[0]
+    since, said = recipe.fresh_from(START + timedelta(days=7), border=border, end=end)
+    assert since is None
+    assert "2.0 of 9.0 held-back days came after its training, 3 are needed" in said[0]
+    assert recipe.fresh_from(end + timedelta(days=1), border=border, end=end)[0] is None
 
 
 def test_a_blow_up_that_the_typical_resource_does_not_show_is_a_veto():

@@ -151,11 +151,23 @@ def test_a_consistent_bundle_with_another_body_is_refused(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_training_again_on_the_same_data_keeps_or_restates_the_verdict(name, frame, trained):
+def test_training_again_on_the_same_data_restates_the_verdict_and_compares_with_no_champion(name, frame, trained):
     champion = catalog.get(name).load(trained[name].files)
-    again = catalog.get(name).fit(frame, seed=0, champion=champion)
-    assert again.report.backtests[0].champion is not None
-    assert again.report.backtests[0].ours == trained[name].report.backtests[0].ours
+    again = catalog.get(name).fit(frame, seed=0, champion=champion).report
+    assert again.backtests[0].fresh is None
+    assert any("the champion was not compared: 0.0 of" in note for note in again.notes)
+    assert again.backtests[0].ours == trained[name].report.backtests[0].ours
+    assert again.decision == trained[name].report.decision
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_champion_is_compared_on_the_days_that_came_after_its_training(name, frame, trained):
+    early = MetricFrame(frame.data.filter(pl.col("timestamp") < START + timedelta(days=11)))
+    champion = catalog.get(name).load(catalog.get(name).fit(early, seed=0).files)
+    tests = catalog.get(name).fit(frame, seed=0, champion=champion).report.backtests
+    for test, alone in zip(tests, trained[name].report.backtests, strict=True):
+        assert 0 < test.fresh.n <= test.n
+        assert test.ours == alone.ours
 
 
 def test_progress_is_told(trained, told):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -120,9 +121,13 @@ def test_the_reference_holds_the_numbers_of_the_schema(model):
 
 
 def test_a_champion_is_asked_about_the_same_machines(frame, model):
-    champion = ResourceOptimizer().load(model.files)
-    again = ResourceOptimizer().fit(frame, seed=0, champion=champion)
-    assert again.report.backtests[0].champion is not None
+    early = MetricFrame.of(frame.data.filter(pl.col("timestamp") < START + timedelta(days=42)))
+    champion = ResourceOptimizer().load(ResourceOptimizer().fit(early, seed=0).files)
+    test = ResourceOptimizer().fit(frame, seed=0, champion=champion).report.backtests[0]
+    assert test.fresh.n == test.n
+    seen = ResourceOptimizer().fit(frame, seed=0, champion=ResourceOptimizer().load(model.files)).report
+    assert seen.backtests[0].fresh is None
+    assert any("the champion was not compared" in note for note in seen.notes)
 
 
 def test_a_month_is_judged_on_other_machines_and_one_machine_on_itself(frame):
@@ -140,7 +145,8 @@ def test_where_nothing_beats_the_default_the_default_answers_with_its_own_rate()
     assert model.report.decision is Decision.SIMPLE_RULE
     predictor = ResourceOptimizer().load(model.files)
     assert predictor.fleet.rule == resource_trial.DEFAULT
-    again = ResourceOptimizer().fit(fleet, seed=0, champion=predictor)
+    earlier = replace(predictor, trained_until=START)
+    again = ResourceOptimizer().fit(fleet, seed=0, champion=earlier)
     assert again.report.decision is Decision.KEEP_CHAMPION
 
 
@@ -218,7 +224,7 @@ def test_arrays_survive_a_file_and_foreign_ones_are_refused(forest):
 def test_a_forest_is_stored_with_its_model_and_says_the_same(forest):
     fitted, _ = forest
     fleet = Fleet(Trees.of(fitted), resource_trial.DEFAULT, Outcome(0.3, 0.05, 9), Outcome(0.2, 0.04, 9), 24, 9.0)
-    stored = SizePredictor(schema=(), fleet=fleet)
+    stored = SizePredictor(schema=(), fleet=fleet, trained_until=START)
     past = np.random.default_rng(1).random(14 * 24)
     again = SizePredictor.load(stored.files())
     ladder = [(0.25, 0.5, 1.0)]
