@@ -46,6 +46,16 @@ class TestLedger:
         assert found.predicted.expected == 11.0
         assert (found.first_said, found.last_said) == (entry.first_said, clock.now())
 
+    def test_what_nobody_decided_on_expires_with_its_evidence_and_is_open_again_on_newer_one(self, place, entry, clock):
+        later = replace(entry, id="idle-2")
+        place.ledger().say([entry, later])
+        place.ledger().decide("idle-2", "accepted")
+        assert [one.status for one in place.ledger().entries()] == ["open", "accepted"]
+        clock.sleep(31 * 86_400)
+        assert [one.status for one in place.ledger().entries()] == ["expired", "accepted"]
+        place.ledger().say([replace(entry, expires=clock.now() + timedelta(days=30))])
+        assert [one.status for one in place.ledger().entries()] == ["open", "accepted"]
+
     def test_what_was_decided_stays_as_it_was_decided_on(self, place, entry):
         place.ledger().say([entry])
         decided = place.ledger().decide("idle-1", "accepted")

@@ -37,16 +37,13 @@ def list_entries(
     if context.invoked_subcommand is not None:
         return
     ws = opened(workspace)
-    entries, now = ws.ledger.entries(), ws.clock.now()
+    entries = ws.ledger.entries()
     if csv is not None:
         sheets.write(csv, sheets.LEDGER, [sheets.of_entry(one) for one in entries])
     if as_json:
         render.emit(entries)
         return
-    rows = [
-        (one.id, _status(one, expired=one.expires < now), _money(one.predicted), f"{one.first_said:%Y-%m-%d}", one.what)
-        for one in entries
-    ]
+    rows = [(one.id, _status(one), _money(one.predicted), f"{one.first_said:%Y-%m-%d}", one.what) for one in entries]
     if rows:
         render.table(("id", "status", "predicted a month (range)", "first said", "what to do"), rows)
         render.talk("next: aws-auto ml ledger accept ID, reject ID --because WHY, or applied ID --on DAY")
@@ -154,10 +151,8 @@ def _said(entry: LedgerEntry, text: str, *, as_json: bool) -> None:
     render.talk(f"{entry.id}: {text}")
 
 
-def _status(entry: LedgerEntry, *, expired: bool) -> str:
-    if entry.applied_on is not None:
-        return f"applied {entry.applied_on}"
-    return "expired" if expired and entry.status == "open" else entry.status
+def _status(entry: LedgerEntry) -> str:
+    return entry.status if entry.applied_on is None else f"applied {entry.applied_on}"
 
 
 def _money(value: Money) -> str:

@@ -48,8 +48,10 @@ def test_the_ledger_is_listed_with_what_expired(ws, home, tmp_path):
     assert "expired" in found.output
     assert "10.00 USD (5.00 .. 12.00)" in found.output
     with (tmp_path / "l.csv").open(newline="") as file:
-        assert [row["id"] for row in csv.DictReader(file)] == ["idle-1", "idle-2"]
-    run(ledger.app, home, "--json")
+        rows = [(row["id"], row["status"]) for row in csv.DictReader(file)]
+    assert rows == [("idle-1", "expired"), ("idle-2", "expired")]
+    told = json.loads(CliRunner().invoke(ledger.app, ["--json", "--workspace", str(home)]).stdout)
+    assert [one["status"] for one in told] == ["expired", "expired"]
 
 
 def test_decisions_are_entered_and_what_to_do_next_is_said(ws, home):

@@ -13,6 +13,7 @@ from aws_auto.pipeline.collect import collect
 from aws_auto.pipeline.local.sample import SampleSource
 from aws_auto.pipeline.ports import Batch, Window
 from aws_auto.pipeline.recommend import advise
+from aws_auto.pipeline.web.advice import advice_report
 from aws_auto.pipeline.workspace import open_workspace
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -122,3 +123,20 @@ def _with_old_bill(ws):
     rows = conformed(pl.DataFrame({"timestamp": [at], "billed_cost": [1.0], "charge_category": ["Usage"]}))
     ws.lake.write(Batch(dataset="billing", rows=rows, window=Window(at, at + timedelta(days=1)), keys=()))
     return ledger.account(ws)
+
+
+class Later(FixedClock):
+    """Two months after the bill ended."""
+
+    def now(self):
+        return NOW + timedelta(days=61)
+
+
+def test_what_an_old_bill_says_has_expired_when_it_is_said_and_every_list_says_so(collected, tmp_path):
+    fresh = open_workspace(tmp_path / "w", target="local", environ={}, clock=Later())
+    found = advise(replace(fresh, lake=collected[0].lake, journal=collected[0].journal), SPAN)
+    assert {one.status for one in found.ledger.values()} == {"expired"}
+    assert {one.id: one.status for one in fresh.ledger.entries()} == {i: e.status for i, e in found.ledger.items()}
+    page = advice_report(found)
+    assert "expired" in page
+    assert ">open<" not in page

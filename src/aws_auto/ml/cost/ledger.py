@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-Status = Literal["open", "accepted", "applied", "rejected"]
+Status = Literal["open", "expired", "accepted", "applied", "rejected"]
 
 #: A week before and a week after hold every weekday once.
 LEAST = timedelta(days=7)
@@ -46,7 +46,9 @@ class LedgerEntry:
         predicted: saving a month, as it was said.
         first_said: when it was first recommended.
         last_said: when it was last recommended; what is decided is not said anew.
-        expires: after this the evidence is too old to act on.
+        expires: after this the evidence is too old to act on; counted from the end of the evidence, so that what an old
+            bill says has expired when it is said.
+        status: as of when it was read; see `standing`.
         decided_at: when the last decision was entered.
         applied_on: the day on which it was done.
         because: why it was rejected.
@@ -70,6 +72,14 @@ class LedgerEntry:
     decided_at: datetime | None = None
     applied_on: date | None = None
     because: str = ""
+
+
+def standing(decided: Status, expires: datetime, now: datetime) -> Status:
+    """What a recommendation is now: ``open`` becomes ``expired`` with its evidence; a decision stays one.
+
+    Every list of recommendations says this word, the same everywhere. Said again from newer evidence, it is open again.
+    """
+    return "expired" if decided == "open" and expires < now else decided
 
 
 @dataclass(frozen=True, kw_only=True)

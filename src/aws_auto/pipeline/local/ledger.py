@@ -13,6 +13,7 @@ from aws_auto.results import as_json
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
+    from datetime import datetime
 
     from aws_auto.ml.cost.ledger import LedgerEntry, Status
     from aws_auto.pipeline.local.state import State
@@ -64,7 +65,7 @@ class LocalLedger:
         """All of them, first said first."""
         with self._state.read() as db:
             rows = db.execute("SELECT * FROM ledger ORDER BY first_said, rowid").fetchall()
-        return [_entry(row) for row in rows]
+        return [_entry(row, self._clock.now()) for row in rows]
 
     def decide(
         self, entry_id: str, status: Status, *, applied_on: date | None = None, because: str = ""
@@ -82,12 +83,12 @@ class LocalLedger:
             row = db.execute("SELECT * FROM ledger WHERE id = ?", (entry_id,)).fetchone()
         if row is None:
             raise UsageError(f"nothing of the name {entry_id!r} was recommended", hint="see: aws-auto ml ledger")
-        return _entry(row)
+        return _entry(row, self._clock.now())
 
 
-def _entry(row: sqlite3.Row) -> LedgerEntry:
+def _entry(row: sqlite3.Row, now: datetime) -> LedgerEntry:
     from aws_auto.ml.cost.findings import Money
-    from aws_auto.ml.cost.ledger import LedgerEntry
+    from aws_auto.ml.cost.ledger import LedgerEntry, standing
 
     said: dict[str, Any] = json.loads(row["said"])
     said |= {"resources": tuple(said["resources"]), "predicted": Money(**said["predicted"])}
@@ -96,7 +97,7 @@ def _entry(row: sqlite3.Row) -> LedgerEntry:
         first_said=moment(row["first_said"]),
         last_said=moment(row["last_said"]),
         expires=moment(row["expires"]),
-        status=row["status"],
+        status=standing(row["status"], moment(row["expires"]), now),
         decided_at=None if row["decided_at"] is None else moment(row["decided_at"]),
         applied_on=date.fromisoformat(row["applied_on"]) if row["applied_on"] else None,
         because=row["because"],
