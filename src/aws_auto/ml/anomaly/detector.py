@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from aws_auto.ml.anomaly.detect.profile import USUAL
 from aws_auto.ml.anomaly.grid import DAY
 from aws_auto.ml.anomaly.labels import NOTHING_SAID, Labels
 from aws_auto.ml.anomaly.rules import RULES
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from aws_auto.ml.anomaly.detect.profile import Profile
     from aws_auto.ml.anomaly.grid import ResourceGrid
     from aws_auto.ml.anomaly.robust import Judged
 
@@ -83,7 +85,13 @@ class ResourceDetector:
 
     @classmethod
     def fit(
-        cls, kind: str, grid: ResourceGrid, *, until: int, labels: Labels = NOTHING_SAID
+        cls,
+        kind: str,
+        grid: ResourceGrid,
+        *,
+        until: int,
+        labels: Labels = NOTHING_SAID,
+        mixes: Mapping[str, Profile] = USUAL,
     ) -> tuple[ResourceDetector, Floats]:
         """Learn from the columns before ``until``, calibrate on the rest, then learn from the rest as well.
 
@@ -94,12 +102,13 @@ class ResourceDetector:
             grid: everything that may be known.
             until: unix seconds.
             labels: of this resource.
+            mixes: learned profiles, by the name of the usual one.
 
         Returns:
             The detector, and the deviations of the columns that say what is usual (by metric), judged without having
             learned from them; NaN elsewhere.
         """
-        scorer = fit_scorer(kind, grid.cut(None, until))
+        scorer = fit_scorer(kind, grid.cut(None, until), mixes=mixes)
         return cls(grid.period, grid.metrics, scorer, np.ones(len(grid.metrics))).learned(
             grid, since=until, said=labels
         )
@@ -194,6 +203,7 @@ class FleetDetector:
         until: int,
         settings: AnomalySettings,
         labels: Mapping[str, Labels] | None = None,
+        mixes: Mapping[str, Profile] = USUAL,
     ) -> FleetDetector:
         """Fit on what came before ``until``, calibrate on what came after, then learn from that as well.
 
@@ -206,6 +216,7 @@ class FleetDetector:
             until: unix seconds.
             settings: what is excluded, and the budget that corrections refer to.
             labels: what people said about earlier alarms, by resource.
+            mixes: learned profiles, by the name of the usual one.
         """
         said = labels or {}
         resources: dict[str, ResourceDetector] = {}
@@ -214,7 +225,9 @@ class FleetDetector:
             grid = settings.without_excluded(whole)
             old = grid.cut(None, until).values.shape[1] >= grid.points(DAY)
             border = until if old else grid.first + (grid.end - grid.first) // 2
-            one, deviation = ResourceDetector.fit(kind, grid, until=border, labels=said.get(name, NOTHING_SAID))
+            one, deviation = ResourceDetector.fit(
+                kind, grid, until=border, labels=said.get(name, NOTHING_SAID), mixes=mixes
+            )
             resources[name] = one
             if old and kind in RULES:
                 counted += _episodes(grid, deviation / one.scorer.usual(1.0)[:, None])
@@ -228,6 +241,7 @@ class FleetDetector:
         since: int,
         settings: AnomalySettings,
         labels: Mapping[str, Labels] | None = None,
+        mixes: Mapping[str, Profile] = USUAL,
     ) -> FleetDetector:
         """The same after the columns from ``since`` on; resources that were not there are fitted on all they have."""
         said = labels or {}
@@ -237,7 +251,7 @@ class FleetDetector:
             for name, one in self.resources.items()
         }
         young = {name: grid for name, grid in fleet.items() if name not in known}
-        new = FleetDetector.fit(self.kind, young, until=since, settings=settings, labels=said).resources
+        new = FleetDetector.fit(self.kind, young, until=since, settings=settings, labels=said, mixes=mixes).resources
         return replace(self, resources={**known, **new}).corrected(fleet, said, settings)
 
     def limits(self, resource: str, per_week: float) -> Floats:

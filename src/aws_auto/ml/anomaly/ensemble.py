@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import lzma
 import zlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from aws_auto.ml.anomaly.detect import Detector, pack
+from aws_auto.ml.anomaly.detect.profile import USUAL
 from aws_auto.ml.anomaly.robust import Judged
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from aws_auto.ml.anomaly.detect.profile import Profile
     from aws_auto.ml.anomaly.grid import ResourceGrid
 
     Floats = NDArray[np.float64]
@@ -40,6 +42,7 @@ class Ensemble:
         late: the same after the columns before ``until``; they judge from there on.
         since: unix seconds; earlier columns are not judged.
         until: unix seconds.
+        mixes: learned profiles for whatever is fitted, by the name of the usual one.
     """
 
     early: tuple[Detector, ...]
@@ -47,13 +50,14 @@ class Ensemble:
     since: int
     until: int
     kind: str = "ensemble of detectors"
+    mixes: Mapping[str, Profile] = field(default_factory=lambda: USUAL)
 
     @classmethod
-    def fit(cls, grid: ResourceGrid) -> Ensemble:
+    def fit(cls, grid: ResourceGrid, *, mixes: Mapping[str, Profile] = USUAL) -> Ensemble:
         """Learn from a grid; what follows it can be judged."""
         with _one_thread():
-            fitted = tuple(Detector.fit(grid.times, row) for row in grid.values)
-        return cls(fitted, fitted, grid.end, grid.end)
+            fitted = tuple(Detector.fit(grid.times, row, mixes=mixes) for row in grid.values)
+        return cls(fitted, fitted, grid.end, grid.end, mixes=mixes)
 
     def judge(self, grid: ResourceGrid) -> Judged:
         """The detectors' score as surprise, and half their band as scale."""
@@ -69,7 +73,9 @@ class Ensemble:
         new = counts & (times >= self.until)
         with _one_thread():
             late = tuple(
-                one.measured(times[new], surprise[new], further=again) if one.ready else Detector.fit(times, row)
+                one.measured(times[new], surprise[new], further=again)
+                if one.ready
+                else Detector.fit(times, row, mixes=self.mixes)
                 for one, row, surprise in zip(late, grid.values, judged.known_surprise, strict=True)
             )
         return judged, replace(self, late=late, until=max(self.until, grid.end))

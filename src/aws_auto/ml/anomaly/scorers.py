@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
+from aws_auto.ml.anomaly.detect.profile import USUAL
 from aws_auto.ml.anomaly.ensemble import Ensemble
 from aws_auto.ml.anomaly.robust import array
 from aws_auto.ml.anomaly.rules import RULES, Rolling, Static
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from aws_auto.ml.anomaly.detect.profile import Profile
     from aws_auto.ml.anomaly.grid import ResourceGrid
     from aws_auto.ml.anomaly.robust import Judged
 
@@ -89,10 +91,10 @@ class Scorer(Protocol):
         ...
 
 
-def fit_scorer(kind: str, grid: ResourceGrid) -> Scorer:
-    """A scorer of that kind, fitted on the grid."""
+def fit_scorer(kind: str, grid: ResourceGrid, *, mixes: Mapping[str, Profile] = USUAL) -> Scorer:
+    """A scorer of that kind, fitted on the grid; ``mixes`` as of `Ensemble`, rules have none."""
     if kind == Ensemble.kind:
-        return Ensemble.fit(grid)
+        return Ensemble.fit(grid, mixes=mixes)
     return Static.fit(grid) if kind == Static.kind else Rolling.fit(kind, grid)
 
 

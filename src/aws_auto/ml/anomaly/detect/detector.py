@@ -11,12 +11,14 @@ from aws_auto.ml.anomaly.detect import pack
 from aws_auto.ml.anomaly.detect.calibrate import NOTHING, Calibrator, Tail
 from aws_auto.ml.anomaly.detect.clock import DAY, Clock
 from aws_auto.ml.anomaly.detect.members import Members
-from aws_auto.ml.anomaly.detect.profile import MILD, Profile, choose, limit
+from aws_auto.ml.anomaly.detect.profile import MILD, USUAL, Profile, choose, limit
 from aws_auto.ml.anomaly.detect.routine import Routine
 from aws_auto.ml.anomaly.detect.season import Season
 from aws_auto.ml.anomaly.detect.view import PAST, View, squash, unsquash
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import ArrayLike, NDArray
 
     Floats = NDArray[np.float64]
@@ -130,7 +132,14 @@ class Detector:
     ready: bool = True
 
     @classmethod
-    def fit(cls, times: ArrayLike, values: ArrayLike, *, profile: Profile | None = None) -> Detector:
+    def fit(
+        cls,
+        times: ArrayLike,
+        values: ArrayLike,
+        *,
+        profile: Profile | None = None,
+        mixes: Mapping[str, Profile] = USUAL,
+    ) -> Detector:
         """Learn what is usual from a training part, without labels.
 
         Nothing is random: the same points give the same detector.
@@ -139,10 +148,11 @@ class Detector:
             times: unix seconds, in order of arrival.
             values: NaN where missing.
             profile: members and weights; chosen from the length and the sampling period when None.
+            mixes: profiles to choose instead of the usual ones, by their names.
         """
         t, v = np.asarray(times, float), np.asarray(values, float)
         clock = Clock.of(t, v)
-        profile = profile or choose(clock.step, int(np.isfinite(v).sum()))
+        profile = profile or choose(clock.step, int(np.isfinite(v).sum()), mixes=mixes)
         slots = clock.arrive(t, v)
         block = max(16, min(60, clock.per_day // 6))
         if int(slots.seen.sum()) < LEAST:
@@ -243,6 +253,7 @@ class Detector:
             "weights": list(self.profile.weights.items()),
             "tail": [tail.low, tail.high, tail.prior, tail.weight, tail.least],
             "memory": self.profile.memory,
+            "gain": self.profile.gain,
             "block": self.state.calibrator.block,
             "per_day": self.state.clock.per_day,
             "ready": self.ready,
@@ -258,7 +269,7 @@ class Detector:
         """
         settings, values = pack.load(content)
         weights: dict[str, float] = dict(settings["weights"])
-        profile = Profile(settings["name"], weights, Tail(*settings["tail"]), settings["memory"])
+        profile = Profile(settings["name"], weights, Tail(*settings["tail"]), settings["memory"], settings["gain"])
         clock = Clock(0.0, DAY / settings["per_day"], rhythmic=True, counter=False)
         state = State.empty(profile, clock, settings["block"])
         pack.restore(state, values)
@@ -306,7 +317,7 @@ def as_scores(rows: Floats, members: tuple[str, ...]) -> Scores:
 
 def _mean(surprise: Floats, profile: Profile) -> Floats:
     weights = np.array(list(profile.weights.values()), float)
-    mean: Floats = weights @ surprise[:-1] / weights.sum()
+    mean: Floats = profile.gain * (weights @ surprise[:-1]) / weights.sum()
     return mean
 
 

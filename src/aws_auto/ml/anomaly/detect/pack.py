@@ -17,7 +17,7 @@ from aws_auto.errors import ArtifactError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-FORMAT = "aws-auto anomaly detector 3"
+FORMAT = "aws-auto anomaly detector 4"
 #: Kinds of arrays that a state may hold.
 KINDS = ("<f2", "<f4", "<f8", "|u1")
 

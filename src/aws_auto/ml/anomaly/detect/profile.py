@@ -7,13 +7,14 @@ Where the figures come from: members, weights and quantiles were chosen while lo
 suites: AIOps 2018 (19 series) and WSD (34) for `DENSE`, Microsoft cloud monitoring (32) for `HOURS`, the CloudWatch and
 known-cause files of NAB (12) for `FRESH`, by event F1 with one cross-validated threshold a suite and by VUS-PR
 (``bench/anomaly.py`` prints both). They are choices among a few dozen round figures, no fit to labels, and optimistic
-for those series; NAB has too few events to choose on. Weights learned from the labels of other series of a suite
-(`learned`) were no better.
+for those series; NAB has too few events to choose on. Who has labels gets weights learned from them, where they say
+that these are better (`learned`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -52,6 +53,8 @@ CROWD_A_WEEK, FEWEST_OF_CROWD, MOST_CROWDED = 14.0, 7, 2.0
 #: With this many points, the middle of the past says enough about the tail, and frequent incidents cannot hide it.
 LONG = 3000
 HOURLY = 3600.0
+#: No learned weights.
+USUAL: Mapping[str, Profile] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -63,12 +66,14 @@ class Profile:
         weights: member to weight; members without one are not computed.
         tail: quantiles of the calibration.
         memory: points that the calibration remembers.
+        gain: what the mean is multiplied by, so that other weights reach a limit as often.
     """
 
     name: str
     weights: Mapping[str, float]
     tail: Tail
     memory: float = 4000.0
+    gain: float = 1.0
 
 
 #: Two weeks of 5-minute points and more: the shape of the last minutes decides.
@@ -111,8 +116,13 @@ def limit(per_week: float, peaks: Floats, weeks: float) -> float:
     return least
 
 
-def choose(step: float, points: int) -> Profile:
-    """The profile for a sampling period in seconds and a number of training points."""
-    if points >= LONG:
-        return DENSE
-    return HOURS if step >= HOURLY else FRESH
+def choose(step: float, points: int, *, mixes: Mapping[str, Profile] = USUAL) -> Profile:
+    """The profile for a sampling period in seconds and a number of training points.
+
+    Args:
+        step: the period.
+        points: how many have a value.
+        mixes: profiles with learned weights, by the name of the one that they replace.
+    """
+    usual = DENSE if points >= LONG else HOURS if step >= HOURLY else FRESH
+    return mixes.get(usual.name, usual)

@@ -1,51 +1,154 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from aws_auto.errors import NotEnoughData
-from aws_auto.ml.anomaly.detect.learned import learn_weights
-from aws_auto.ml.anomaly.detect.profile import FRESH, Profile
+from aws_auto.ml.anomaly.detect import Detector, learned
+from aws_auto.ml.anomaly.detect.learned import LEAST, Lesson, choose, gains, learn, mixes, observing, together
+from aws_auto.ml.anomaly.detect.profile import DENSE, FRESH, HOURS, MEMBERS
+from aws_auto.ml.anomaly.detect.profile import choose as chosen
 
-PAIR = Profile("pair", {"shape": 1.0, "level": 1.0}, FRESH.tail)
+PERIOD, DAYS = 300.0, 20
+WEIGHED = tuple(DENSE.weights)
 
 
-def labelled(incidents, seed=0, points=4000):
-    """Two members: the first is surprised in incidents, the second never knows."""
+def lesson(incidents, seed=0, *, seen_by="residual", points=288 * DAYS):
+    """One metric whose incidents only one member sees; every member has alarms of its own."""
     rng = np.random.default_rng(seed)
-    surprise = rng.normal(0, 1, (2, points))
-    label = np.zeros(points)
-    for at in rng.choice(points // 10, incidents, replace=False) * 10:
-        label[at : at + 5] = 1
-        surprise[0, at + 2] = 5
-    return surprise, label
+    surprise = rng.exponential(0.4, (len(MEMBERS), points))
+    times = PERIOD * np.arange(points)
+    starts = (np.arange(incidents) + 0.5) * points // max(incidents, 1)
+    spans = []
+    for at in starts.astype(int):
+        surprise[MEMBERS.index(seen_by), at : at + 6] = 6.0
+        spans.append((times[at], times[at + 5]))
+    return Lesson(
+        times=times,
+        period=PERIOD,
+        surprise=surprise[None],
+        above=np.ones((1, points), dtype=bool),
+        usual=np.ones(points, dtype=bool),
+        incidents=tuple(spans),
+    )
 
 
-def test_the_member_that_knows_gets_the_weight():
-    surprise, label = labelled(80)
-    learned = learn_weights(PAIR, [surprise], [label])
-    assert learned.weights["shape"] > 0.7
-    assert sum(learned.weights.values()) == pytest.approx(1)
-    assert learned.tail == PAIR.tail
+def taught(*lessons, profile=DENSE):
+    return learn(profile, lessons, per_week=1.0, seed=0)
 
 
-def test_one_label_hardly_moves_the_profile():
-    surprise, label = labelled(1)
-    assert learn_weights(PAIR, [surprise], [label]).weights["shape"] == pytest.approx(0.5, abs=0.15)
+def test_incidents_that_only_one_member_sees_give_it_the_weight():
+    found = taught(lesson(12))
+    assert found.better
+    assert max(found.profile.weights, key=found.profile.weights.get) == "residual"
+    assert sum(found.profile.weights.values()) == pytest.approx(1)
+    assert found.ours > found.usual + 0.1
+    assert (found.profile.tail, found.profile.name) == (DENSE.tail, DENSE.name)
+    assert "weights learned from labels" in found.note
+    assert "12 held-back incidents" in found.note
 
 
-def test_unknown_points_teach_nothing():
-    surprise, label = labelled(40)
-    hidden = np.where(np.arange(len(label)) % 2 == 0, label, np.nan)
-    misled = surprise.copy()
-    misled[:, np.isnan(hidden)] = 99.0
-    assert learn_weights(PAIR, [surprise], [hidden]).weights == learn_weights(PAIR, [misled], [hidden]).weights
+def test_incidents_that_the_usual_mix_sees_leave_it():
+    found = taught(lesson(12, seen_by="shape"))
+    assert found.profile is DENSE
+    assert found.usual > 0.9
+    assert "the usual weights stay" in found.note
 
 
-def test_weights_are_never_negative():
-    surprise, label = labelled(60)
-    surprise[1] = np.where(label == 1, -3, surprise[1])
-    assert min(learn_weights(PAIR, [surprise], [label]).weights.values()) >= 0
+def test_labels_without_meaning_leave_the_usual_mix():
+    for seed in range(5):
+        noise = lesson(0, seed)
+        rng = np.random.default_rng(seed)
+        starts = np.sort(rng.choice(len(noise.times) // 50, 15, replace=False)) * 50 * PERIOD
+        found = taught(replace(noise, incidents=tuple((at, at + 5 * PERIOD) for at in starts)))
+        assert found.profile is DENSE
 
 
-def test_labels_of_one_kind_only_are_refused():
-    with pytest.raises(NotEnoughData, match="0 incidents"):
-        learn_weights(PAIR, [np.zeros((2, 10))], [np.zeros(10)])
+def test_too_few_incidents_leave_the_usual_mix_and_the_note_says_how_many_are_needed():
+    found = taught(lesson(LEAST - 1))
+    assert found.profile is DENSE
+    assert (found.ours, found.gain) == (None, None)
+    assert found.note.endswith(
+        f"(dense): {LEAST - 1} labelled incidents, at least 5 are needed to tell a better mix from chance"
+    )
+    assert taught(lesson(LEAST)).gain is not None
+
+
+def test_what_happens_on_several_resources_at_once_is_one_incident():
+    twins = [lesson(4, seed) for seed in range(3)]
+    assert [len(event) for event in together(twins)] == [3] * 4
+    assert taught(*twins).incidents == 4
+
+
+def test_the_metric_that_saw_the_incident_speaks_for_its_resource():
+    one, other = lesson(12), lesson(0, seed=5)
+    both = replace(
+        one, surprise=np.concatenate([other.surprise, one.surprise]), above=np.concatenate([other.above, one.above])
+    )
+    assert taught(both).better
+
+
+def test_points_that_were_not_judged_teach_nothing():
+    one = lesson(12)
+    holes = np.array(one.surprise)
+    holes[..., 1000:1400] = np.nan
+    wild = np.array(holes)
+    assert taught(replace(one, surprise=holes)).better
+    silent = replace(one, surprise=np.full_like(wild, np.nan))
+    assert taught(silent).profile is DENSE
+
+
+def test_calm_points_reach_the_limits_as_often_with_every_mix():
+    one = lesson(0)
+    tried = mixes(DENSE)
+    units = gains([one], tried)
+    highest = [np.sort(unit * (mix @ one.known[0]))[-20] for mix, unit in zip(tried, units, strict=True)]
+    assert units[0] == pytest.approx(1)
+    assert max(highest) / min(highest) < 1.4
+    unscaled = [np.sort(mix @ one.known[0])[-20] for mix in tried]
+    assert max(unscaled) / min(unscaled) > 2
+
+
+@pytest.mark.parametrize("profile", [DENSE, HOURS, FRESH])
+def test_the_first_mix_is_the_profiles_own_and_all_are_shares(profile):
+    tried = mixes(profile)
+    weights = np.array([profile.weights.get(name, 0.0) for name in MEMBERS])
+    np.testing.assert_allclose(tried[0], weights / weights.sum())
+    np.testing.assert_allclose(tried.sum(axis=1), 1)
+    assert tried.min() >= 0
+
+
+def test_one_lucky_incident_is_no_reason_to_prefer_a_mix():
+    worth = np.zeros((3, 12))
+    worth[1, :6] = 0.5
+    worth[2, 0] = 3.1
+    assert worth[2].mean() > worth[1].mean()
+    assert choose(worth) == 1
+    assert choose(np.zeros((3, 12))) == 0
+
+
+def test_a_learned_profile_replaces_the_usual_one_of_its_name():
+    other = replace(DENSE, weights={"residual": 1.0}, gain=0.5)
+    assert chosen(300, 5000, mixes={"dense": other}) is other
+    assert chosen(3600, 500, mixes={"dense": other}) is HOURS
+
+
+def test_a_detector_with_learned_weights_scores_by_them_before_and_after_it_was_stored():
+    rng = np.random.default_rng(0)
+    times = 300.0 * np.arange(4000)
+    values = 50 + 10 * np.sin(times / 86_400 * 2 * np.pi) + rng.normal(0, 1, 4000)
+    mix = replace(DENSE, weights={"residual": 0.5, "level": 0.5}, gain=0.5)
+    one = Detector.fit(times[:3500], values[:3500], mixes={"dense": mix})
+    scores = one.score(times[3500:], values[3500:])
+    assert scores.members == ("residual", "level")
+    loud = scores.surprise.mean(axis=0) / 2
+    np.testing.assert_allclose(scores.score[loud > 0], loud[loud > 0], atol=0.5)
+    again = Detector.from_bytes(one.to_bytes())
+    assert again.profile == one.profile
+    np.testing.assert_array_equal(again.score(times[3500:], values[3500:]).score, scores.score)
+
+
+def test_all_members_are_observed_and_only_the_profiles_own_count():
+    seen = observing(DENSE)
+    assert tuple(seen.weights) == MEMBERS
+    assert [name for name, weight in seen.weights.items() if weight] == list(WEIGHED)
+    assert learned.SILENT < 0
