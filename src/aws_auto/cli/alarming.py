@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from aws_auto.cli import options
 from aws_auto.errors import UsageError
 
 if TYPE_CHECKING:
@@ -161,9 +162,7 @@ def excluded(text: str) -> tuple[Any, Any]:
     Raises:
         UsageError: it is no span, or an empty one.
     """
-    from aws_auto.cli.detecting import span
-
-    found = span(text, EXCLUDE)
+    found = options.span(text, EXCLUDE)
     return found.start, found.end
 
 

@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from aws_auto.cli import monitoring, options, render
-from aws_auto.errors import SchemaError, UsageError
-from aws_auto.pipeline.ports import Alert, Window
+from aws_auto.errors import SchemaError
+from aws_auto.pipeline.ports import Alert
 from aws_auto.pipeline.workspace import service_graph
 from aws_auto.results import as_json as to_json
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from aws_auto.ml.anomaly.root_cause.topology import Topology
     from aws_auto.pipeline.detect import Detection
     from aws_auto.pipeline.explain import Found
-    from aws_auto.pipeline.ports import Workspace
+    from aws_auto.pipeline.ports import Window, Workspace
 
 #: The word of ``--topology`` that asks AWS.
 XRAY = "xray"
@@ -31,21 +31,6 @@ MOST_SHOWN = 3
 #: Pieces of evidence of an alarm that are printed as JSON, the strongest; there is one for every metric.
 MOST_EVIDENCE = 25
 BLOCKS = "▁▂▃▄▅▆▇█"
-
-
-def span(text: str, where: str = "--maintenance") -> Window:
-    """``START/END`` in ISO 8601 as a window.
-
-    Raises:
-        UsageError: it is none, or ends before it begins.
-    """
-    start, slash, end = text.partition("/")
-    if not slash:
-        raise UsageError(f"{text!r} is not START/END", where=where, hint="2026-01-31T22:00Z/2026-02-01T02:00Z")
-    found = Window(options.moment(start, where), options.moment(end, where))
-    if found.end <= found.start:
-        raise UsageError(f"{text!r} ends before it begins", where=where, hint="write the earlier time first")
-    return found
 
 
 def day(text: str) -> datetime:

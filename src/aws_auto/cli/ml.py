@@ -395,7 +395,7 @@ def detect(
     from aws_auto.errors import EXIT_DRIFT
 
     monitoring.known(options.words(alerts), None)
-    spans = [detecting.span(text) for text in maintenance or ()]
+    spans = [options.span(text) for text in maintenance or ()]
     asked = _asked(alarm_budget, minimum_effect, exclude, cool_down)
     asked.settings()  # what cannot be read is told before anything is pulled and paid for
     ws = opened(workspace, target)

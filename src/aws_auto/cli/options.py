@@ -112,6 +112,23 @@ def moment(text: str, where: str) -> datetime:
     return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
 
 
+def span(text: str, where: str = "--maintenance") -> Window:
+    """``START/END`` in ISO 8601 as a window.
+
+    Raises:
+        UsageError: it is none, or ends before it begins.
+    """
+    from aws_auto.pipeline.ports import Window as Span
+
+    start, slash, end = text.partition("/")
+    if not slash:
+        raise UsageError(f"{text!r} is not START/END", where=where, hint="2026-01-31T22:00Z/2026-02-01T02:00Z")
+    found = Span(moment(start, where), moment(end, where))
+    if found.end <= found.start:
+        raise UsageError(f"{text!r} ends before it begins", where=where, hint="write the earlier time first")
+    return found
+
+
 def sources(kinds: list[DataSource], paths: list[str], ws: Workspace, region: str | None) -> list[Source]:
     """The sources named on the command line, files matched to the kinds that read files.
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from aws_auto.cli import detecting
+from aws_auto.cli import detecting, options
 from aws_auto.errors import DeliveryError, SchemaError, UsageError
 from aws_auto.frame import TIME_DTYPE
 from aws_auto.ml.anomaly.root_cause.results import Action, Evidence, Factor, Incident, PatternMatch, RootCause
@@ -197,12 +197,12 @@ def test_an_alert_is_as_urgent_as_its_alarm(severity, word):
 
 
 def test_a_span_needs_a_slash_and_two_times():
-    assert detecting.span("2026-01-31T22:00Z/2026-02-01") == Window(
+    assert options.span("2026-01-31T22:00Z/2026-02-01") == Window(
         datetime(2026, 1, 31, 22, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC)
     )
     for text in ("2026-01-31", "a/b", "2026-02-01/2026-01-31", "2026-02-01/2026-02-01"):
         with pytest.raises(UsageError) as caught:
-            detecting.span(text)
+            options.span(text)
         assert caught.value.where == "--maintenance"
 
 
