@@ -44,7 +44,8 @@ from aws_auto.ml.anomaly.detector import FleetDetector
 from aws_auto.ml.anomaly.ensemble import Ensemble
 from aws_auto.ml.anomaly.grid import DAY, grids
 from aws_auto.ml.anomaly.settings import AnomalySettings
-from aws_auto.ml.recipes.anomaly import AnomalyDetector, AnomalyPredictor, borders
+from aws_auto.ml.recipes.anomaly import AnomalyDetector, borders
+from aws_auto.ml.recipes.anomaly_predictor import AnomalyPredictor
 from aws_auto.results import Field
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from aws_auto.ml.anomaly.models import NamedModel
     from aws_auto.ml.anomaly.root_cause.results import RootCause
     from aws_auto.ml.anomaly.root_cause.topology import Topology
-    from aws_auto.ml.recipes.anomaly import AnomalyPredictor
+    from aws_auto.ml.recipes.anomaly_predictor import AnomalyPredictor
     from aws_auto.results import TrainReport
 
 #: The models that the specification names beside the ensemble.
@@ -50,7 +50,7 @@ class AnomalyEnsemble:
         return None if self.unavailable else THRESHOLD
 
     def predict(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """See `aws_auto.ml.recipes.anomaly.AnomalyPredictor.predict`.
+        """See `aws_auto.ml.recipes.anomaly_predictor.AnomalyPredictor.predict`.
 
         Raises:
             NotFitted: it was not trained.

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from aws_auto.ml.anomaly.root_cause.topology import Topology
     from aws_auto.ml.anomaly.settings import AnomalySettings
-    from aws_auto.ml.recipes.anomaly import AnomalyPredictor
+    from aws_auto.ml.recipes.anomaly_predictor import AnomalyPredictor
     from aws_auto.pipeline.ports import Workspace
 
 INCIDENTS = "incidents"

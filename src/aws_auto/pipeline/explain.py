@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from aws_auto.ml.anomaly.root_cause.results import RootCause
     from aws_auto.ml.anomaly.root_cause.topology import Topology
-    from aws_auto.ml.recipes.anomaly import AnomalyPredictor
+    from aws_auto.ml.recipes.anomaly_predictor import AnomalyPredictor
     from aws_auto.pipeline.ports import Workspace
 
 #: Alarms explained at most, of one incident and in one run, the most severe first; the rest is listed without a cause.

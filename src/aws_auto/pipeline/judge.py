@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from aws_auto.ml.recipes.anomaly import AnomalyPredictor
+    from aws_auto.ml.recipes.anomaly_predictor import AnomalyPredictor
     from aws_auto.pipeline.ports import Workspace
 
 MODEL = "anomaly-detector"

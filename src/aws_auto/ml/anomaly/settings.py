@@ -30,8 +30,8 @@ class AnomalySettings:
     """Options of ``anomaly-detector``: ``AnomalyDetector().configured(AnomalySettings(budget_per_week=0.5))``.
 
     They are stored in the model, and a loaded predictor takes others without a new training
-    (`aws_auto.ml.recipes.anomaly.AnomalyPredictor.configured`); only values inside ``excluded`` were learned from when
-    they were not excluded in training.
+    (`aws_auto.ml.recipes.anomaly_predictor.AnomalyPredictor.configured`); only values inside ``excluded`` were learned
+    from when they were not excluded in training.
 
     Attributes:
         budget_per_week: false alarms that are bearable, per resource and week.

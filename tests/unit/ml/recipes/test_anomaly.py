@@ -17,7 +17,8 @@ from aws_auto.ml.anomaly.grid import grids
 from aws_auto.ml.anomaly.rules import ROLLING_MAD
 from aws_auto.ml.anomaly.settings import AnomalySettings
 from aws_auto.ml.recipes import catalog
-from aws_auto.ml.recipes.anomaly import AnomalyPredictor, decide, drawn
+from aws_auto.ml.recipes.anomaly import decide, drawn
+from aws_auto.ml.recipes.anomaly_predictor import AnomalyPredictor
 from aws_auto.results import BackTest, Decision, Field, Interval
 
 START = datetime(2026, 1, 5, tzinfo=UTC)

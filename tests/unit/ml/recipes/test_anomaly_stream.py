@@ -13,7 +13,7 @@ from aws_auto.ml.anomaly.detector import FleetDetector
 from aws_auto.ml.anomaly.ensemble import Ensemble
 from aws_auto.ml.anomaly.grid import grids
 from aws_auto.ml.anomaly.settings import AnomalySettings
-from aws_auto.ml.recipes.anomaly import AnomalyPredictor
+from aws_auto.ml.recipes.anomaly_predictor import AnomalyPredictor
 from aws_auto.results import Field
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
