@@ -91,6 +91,26 @@ def test_naive_times_are_read_as_utc_and_that_is_said():
     assert frame.report.naive_times_read_as_utc
 
 
+MIXED = ["2026-01-31T13:00:00Z", "2026-01-31T13:05:00", "2026-01-31T13:10:00+01:00"]
+
+
+@pytest.mark.parametrize("tz", [None, "Europe/Berlin"])
+def test_a_time_without_a_zone_among_times_with_one_is_refused_with_both_rows(tz):
+    with pytest.raises(SchemaError, match=r"'2026-01-31T13:05:00' in row 2 has no time zone, .* in row 1 has"):
+        MetricFrame.of({"resource_id": ["a"] * 3, "timestamp": MIXED, "latency": [1.0] * 3}, tz=tz)
+
+
+def test_times_of_pandas_with_and_without_a_zone_are_not_made_alike_in_silence():
+    pandas = pytest.importorskip("pandas")
+    times = [datetime.fromisoformat(text) for text in MIXED]
+    column = pandas.Series(times, dtype=object)
+    with pytest.raises(SchemaError, match="in row 2 has no time zone"):
+        MetricFrame.of(pandas.DataFrame({"resource_id": ["a"] * 3, "timestamp": column, "latency": [1.0] * 3}))
+    zoned = pandas.DataFrame({"resource_id": ["a"] * 2, "timestamp": column[::2].to_list(), "latency": [1.0] * 2})
+    zoned["timestamp"] = zoned["timestamp"].astype(object)
+    assert MetricFrame.of(zoned).data["timestamp"].dt.hour().to_list() == [12, 13]
+
+
 def test_naive_times_can_be_of_a_named_zone():
     naive = rows(1, cpu_utilization=[1.0]).with_columns(pl.col("timestamp").dt.replace_time_zone(None))
     frame = MetricFrame.of(naive, tz="Europe/Berlin")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import polars as pl
 
 from aws_auto.errors import SchemaError
-from aws_auto.frame import KEYS, RESOURCE, TIME_DTYPE, TIMESTAMP, Metric, parsed_times
+from aws_auto.frame import KEYS, RESOURCE, TIME_DTYPE, TIMESTAMP, Metric, parsed_times, unzoned
 from aws_auto.pipeline.stages.report import REJECTED, Finding, Level, Staged, StageReport, all_rejects, counted
 from aws_auto.pipeline.stages.rules import Range, Rules
 from aws_auto.pipeline.stages.suspect import suspicions
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 STAGE = "clean"
-_GIVEN = "_timestamp_as_given"
+_GIVEN, _UNCLEAR = "_timestamp_as_given", "_timestamp_unclear"
 
 
 class _Step(NamedTuple):
@@ -97,8 +97,10 @@ def _timed(rows: pl.DataFrame, *, now: datetime, rules: Rules) -> _Step:
     """Timestamps in UTC; rows without a possible time are rejected."""
     findings = []
     time = given = rows[TIMESTAMP]
+    unclear = pl.Series([False]).new_from_index(0, len(rows))
     if time.dtype in (pl.String, pl.Null):
-        time = parsed_times(time.cast(pl.String))
+        text = time.cast(pl.String)
+        time, unclear = parsed_times(text), unzoned(text)
     if time.dtype == pl.Date:
         time = time.cast(pl.Datetime("us"))
     assert isinstance(time.dtype, pl.Datetime)  # noqa: S101 - whatever else it can be was refused
@@ -115,18 +117,19 @@ def _timed(rows: pl.DataFrame, *, now: datetime, rules: Rules) -> _Step:
         )
     rows = rows.with_columns(time.dt.convert_time_zone("UTC").cast(TIME_DTYPE).alias(TIMESTAMP))
     # The time as it came is kept for the quarantine: once parsed, a bad one is only a null.
-    rows = rows.with_columns(given.alias(_GIVEN))
+    rows = rows.with_columns(given.alias(_GIVEN), unclear.alias(_UNCLEAR))
     late = pl.lit(now + rules.future).cast(TIME_DTYPE)
     early = pl.lit(rules.earliest).cast(TIME_DTYPE)
     steps = [
-        step := _without_rows(rows, pl.col(TIMESTAMP).is_null(), TIMESTAMP, "the time is missing or not a time"),
+        step := _without_rows(rows, pl.col(_UNCLEAR), TIMESTAMP, "the time has no zone, and others have one"),
+        step := _without_rows(step.rows, pl.col(TIMESTAMP).is_null(), TIMESTAMP, "the time is missing or not a time"),
         step := _without_rows(step.rows, pl.col(TIMESTAMP) > late, TIMESTAMP, "the time lies in the future"),
         step := _without_rows(
             step.rows, pl.col(TIMESTAMP) < early, TIMESTAMP, f"the time lies before {rules.earliest:%Y}"
         ),
     ]
     return _Step(
-        step.rows.drop(_GIVEN),
+        step.rows.drop(_GIVEN, _UNCLEAR),
         tuple(part for s in steps for part in s.rejected),
         (*findings, *(f for s in steps for f in s.findings)),
     )
@@ -250,7 +253,7 @@ def _without_rows(
     if not marked.any():
         return _Step(rows, (), tuple(said))
     out = rows.filter(marked)
-    given = out.with_columns(pl.col(_GIVEN).alias(TIMESTAMP)).drop(_GIVEN) if _GIVEN in out.columns else out
+    given = out.with_columns(pl.col(_GIVEN).alias(TIMESTAMP)).drop(_GIVEN, _UNCLEAR) if _GIVEN in out.columns else out
     time = pl.col(TIMESTAMP) if out.schema[TIMESTAMP] == TIME_DTYPE else pl.lit(None)
     rejected = out.select(
         pl.col(RESOURCE),

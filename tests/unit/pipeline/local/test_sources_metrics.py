@@ -104,3 +104,11 @@ def test_a_file_of_another_kind_is_refused(tmp_path):
 def test_an_empty_folder_is_not_called_missing(tmp_path):
     with pytest.raises(SchemaError, match="no file is there"):
         list(MetricsFileSource(str(tmp_path)).pull(DAY))
+
+
+def test_times_with_and_without_a_zone_in_one_file_are_refused_with_file_and_row(tmp_path):
+    text = ROWS.replace("2026-01-01T00:05:00Z", "2026-01-01 00:05:00")
+    with pytest.raises(SchemaError, match="'2026-01-01 00:05:00' in row 2 has no time zone") as caught:
+        list(MetricsFileSource(write(tmp_path / "mixed.csv", text)).pull(DAY))
+    assert "mixed.csv" in str(caught.value.where)
+    assert "or none of them" in caught.value.hint

@@ -96,6 +96,18 @@ def test_text_times_are_parsed_and_the_unreadable_one_keeps_its_text_in_the_reje
     assert '"timestamp":"yesterday"' in rejected["value"][0]
 
 
+def test_a_time_without_a_zone_among_times_with_one_is_rejected_because_nobody_knows_its_clock():
+    text = ["2026-05-01T00:00:00Z", "2026-05-01T01:00:00", "2026-05-01", "soon"]
+    rows = pl.DataFrame({"resource_id": ["a"] * 4, "timestamp": text, "cpu_utilization": [1.0, 2.0, 3.0, 4.0]})
+    kept, rejected, report = clean(rows, now=NOW)
+    assert kept.rows() == [("a", START, 1.0)]
+    unclear = "the time has no zone, and others have one"
+    assert rejected["reason"].to_list() == [unclear, unclear, "the time is missing or not a time"]
+    assert '"timestamp":"2026-05-01T01:00:00"' in rejected["value"][0]
+    assert "_timestamp_unclear" not in rejected["value"][0]
+    assert "naive-times" not in codes(report)
+
+
 def test_naive_times_are_read_as_utc_and_said_so():
     rows = hours(2, cpu_utilization=[1.0, 2.0]).with_columns(pl.col("timestamp").dt.replace_time_zone(None))
     kept, _, report = clean(rows, now=NOW)
