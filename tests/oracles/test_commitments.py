@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from aws_auto.ml.cost.commitments import _LADDERS, PREMIUM, Plan, Scenarios, _savings, best_level, best_plan, cost
+from aws_auto.ml.cost.commitments import _LADDERS, FELL, PREMIUM, Plan, Scenarios, _savings, best_level, best_plan, cost
 
 
 def test_no_level_costs_less_than_the_quantile_at_the_discount():
@@ -18,12 +18,14 @@ def test_no_level_costs_less_than_the_quantile_at_the_discount():
 
 def test_the_plan_costs_least_under_stress_of_all_that_cost_little_more_than_the_cheapest():
     rng = np.random.default_rng(1)
-    for seed in range(3):
+    for seed in range(4):
+        returns = 7 * (seed % 2)
         ahead, stressed = _scenes(rng, rarely=1.5), _scenes(rng, rarely=1.0)
         discount = 0.2 + 0.2 * seed
-        plan = best_plan(ahead, stressed, discount)
+        plan = best_plan(ahead, stressed, discount, returns=returns)
+        assert plan.returns == returns
         levels = np.quantile(ahead.paths, np.linspace(0.01, 0.99, 25))
-        tried = [Plan(float(level), *ladder) for level in levels for ladder in _LADDERS]
+        tried = [Plan(float(level), *ladder, returns) for level in levels for ladder in _LADDERS]
         everything = [(_slow(ahead, one, discount), one) for one in tried]
         least = min(spent for spent, _ in everything)
         allowed = least + PREMIUM * ahead.paths.mean()
@@ -40,15 +42,21 @@ def _scenes(rng: np.random.Generator, *, rarely: float) -> Scenarios:
     paths = rng.gamma(4.0, 1.0, (4, hours))
     falls = rng.uniform(0, rarely * hours, 4)
     paths[np.arange(hours)[None] >= falls[:, None]] *= 0.3
-    return Scenarios(paths, falls, np.arange(hours, dtype=float))
+    return Scenarios(paths, falls, np.full(4, 0.3), np.arange(hours, dtype=float))
 
 
 def _slow(scenes: Scenarios, plan: Plan, discount: float) -> float:
-    """Mean cost of an hour: a part is bought at the start of each of the weeks while usage has not fallen."""
+    """Mean cost of an hour: a part is bought at the start of each of the weeks while usage has not fallen.
+
+    A fall shows at the end of the first day that is `FELL` lower; then all is returned and bought for what is left.
+    """
     total = 0.0
-    for path, fall in zip(scenes.paths, scenes.falls_at, strict=True):
-        held = plan.level * plan.first
+    for path, fall, left in zip(scenes.paths, scenes.falls_at, scenes.left, strict=True):
+        held, returned = plan.level * plan.first, False
         for hour, value in enumerate(path.tolist()):
+            lower = max(hour - max(fall, hour - 24), 0.0) / 24 * (1 - left) >= FELL
+            if hour % 24 == 0 and lower and hour <= plan.returns * 24 and not returned:
+                held, returned = plan.level * left, True
             if hour and hour % 168 == 0 and hour // 168 <= plan.weeks and hour <= fall:
                 held += plan.level * (1 - plan.first) / plan.weeks
             total += held * (1 - discount) + max(value - held, 0.0)

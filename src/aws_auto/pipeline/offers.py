@@ -9,6 +9,7 @@
         source: quote of our account manager, 2026-10-01
         region: eu-west-1      # left out: everywhere
         family: m5             # left out: every family
+        kind: savings-plan     # or reservation; left out: it is not reckoned with that it can be returned
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
     from aws_auto.ml.cost.commitments import Offer
 
 _NEEDED = ("name", "discount", "term", "source")
-_KNOWN = (*_NEEDED, "region", "family")
+_KNOWN = (*_NEEDED, "region", "family", "kind")
+_PLAN, _RESERVATION = "savings-plan", "reservation"
 
 
 def read(path: Path) -> tuple[Offer, ...]:
@@ -99,6 +101,11 @@ def _offer(row: Mapping[str, Any], at: Problem, problems: list[Problem]) -> Offe
             complain(f"{name} is missing")
     for name in sorted(set(row) - set(_KNOWN)):
         complain(f"{name!r} is no word of an offer; there are {', '.join(_KNOWN)}")
+    kind = row.get("kind")
+    if kind not in (None, _PLAN, _RESERVATION):
+        complain(f"{kind!r} is no kind of an offer; there are {_PLAN} and {_RESERVATION}")
+    elif kind == _RESERVATION and not (row.get("region") and row.get("family")):
+        complain("a reservation needs its region and its family")
     if len(problems) > faults:
         return None
     try:
@@ -109,6 +116,8 @@ def _offer(row: Mapping[str, Any], at: Problem, problems: list[Problem]) -> Offe
             term=timedelta(seconds=Duration.parse(row["term"]).seconds),
             region=row.get("region"),
             family=row.get("family"),
+            reservation=kind == _RESERVATION,
+            returnable=kind == _PLAN,
         )
     except (UnitError, ValueError) as error:
         complain(str(error))

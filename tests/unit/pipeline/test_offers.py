@@ -46,6 +46,18 @@ def test_offers_are_read_from_csv_and_an_empty_cell_is_left_out(tmp_path):
     assert (first.discount, first.region, second.family) == (0.27, None, "m5")
 
 
+def test_a_kind_says_what_can_be_returned_and_what_is_bought_by_the_instance(tmp_path):
+    text = YAML.replace("    term: 1y\n", "    term: 1y\n    kind: savings-plan\n") + "    kind: reservation\n"
+    first, second = read(written(tmp_path, text))
+    assert (first.returnable, first.reservation) == (True, False)
+    assert (second.returnable, second.reservation) == (False, True)
+    assert not any(one.returnable for one in read(written(tmp_path, YAML)))
+    with pytest.raises(ConfigError, match="no kind of an offer; there are savings-plan and reservation"):
+        read(written(tmp_path, YAML + "    kind: lease\n"))
+    with pytest.raises(ConfigError, match="a reservation needs its region and its family"):
+        read(written(tmp_path, text.replace("    family: m5\n", "")))
+
+
 def test_every_fault_is_told_with_its_line(tmp_path):
     text = YAML.replace("discount: 27%", "discount: 0.27").replace("    term: 3y\n", "").replace("family", "famly")
     with pytest.raises(ConfigError) as caught:

@@ -1,18 +1,22 @@
 """What commitments would have saved on a user's own past: ours, maximum savings on the look-back, and clairvoyant.
 
 A decision is made every week from what was known then, and held to the end of the history. Ours is what the advice says
-(a level and a ladder that stops when usage falls), the look-back is the level that would have saved most in the last
-thirty days, the clairvoyant level is the best one for the hours that came.
+(a level and a ladder that stops when usage falls, and plans that are returned when it falls within days), the look-back
+is the level that would have saved most in the last thirty days, the clairvoyant level is the best one for the hours
+that came.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from aws_auto.ml.cost.commitments import LOOK_BACK, Plan, best_level, bought, cost, decide, look_back_level
+from aws_auto.ml.cost.commitments import LOOK_BACK, best_level, cost, look_back_level
+from aws_auto.ml.cost.commitments_followed import Follower, days_left, decide_with_returns, return_days
 from aws_auto.results import Interval
 
 if TYPE_CHECKING:
@@ -20,6 +24,7 @@ if TYPE_CHECKING:
     from datetime import date, datetime
 
     from aws_auto.ml.cost.commitments import Array, Offer
+    from aws_auto.ml.cost.findings import Commitment
 
 #: Thirty days to decide from, thirty to judge by.
 LEAST_DAYS = 2 * LOOK_BACK
@@ -86,7 +91,8 @@ def replay_commitments(
     methods: list[CommitmentReplay] = []
     difference = {}
     for offer in offers:
-        shares, money = _ways(hourly[offer.name], offer, moments, seed)
+        ends = [_month_ends(offer, first + timedelta(days=day), currency) for day in moments]
+        shares, money = _ways(hourly[offer.name], offer, dict(zip(moments, ends, strict=True)), seed)
         methods += [
             CommitmentReplay(
                 offer=offer.name,
@@ -108,15 +114,21 @@ def replay_commitments(
 NO_OFFERS = "no rates are known: aws-auto ml prices refresh asks for them, --offers FILE gives your own"
 
 
-def _ways(hours: Array, offer: Offer, moments: range, seed: int) -> tuple[dict[str, Array], dict[str, Array]]:
-    """Share saved, and money a month, of each way at each moment."""
+def _month_ends(offer: Offer, moment: datetime, currency: str) -> int:
+    return days_left(moment) if return_days(offer, moment, currency) else 0
+
+
+def _ways(
+    hours: Array, offer: Offer, moments: Mapping[int, int], seed: int
+) -> tuple[dict[str, Array], dict[str, Array]]:
+    """Share saved, and money a month, of each way on each day, which are given with the days to their month's end."""
     shares: dict[str, list[float]] = {OURS: [], LOOKING_BACK: [], CLAIRVOYANT: []}
     money: dict[str, list[float]] = {way: [] for way in shares}
-    for day in moments:
+    for day, month_ends in moments.items():
+        follower = Follower(decide=partial(_decided, offer=offer, seed=seed), month_ends=month_ends)
         past, ahead = hours[: day * 24], hours[day * 24 :]
-        ours = decide(past, offer, seed=seed)
         held: dict[str, Array | float] = {
-            OURS: bought(Plan(ours.level, ours.first, ours.weeks), past, ahead),
+            OURS: follower.held(past, ahead),
             LOOKING_BACK: look_back_level(past, offer.discount),
             CLAIRVOYANT: best_level(ahead, offer.discount),
         }
@@ -125,6 +137,10 @@ def _ways(hours: Array, offer: Offer, moments: range, seed: int) -> tuple[dict[s
             shares[way].append(saved / max(float(ahead.sum()), 1e-9))
             money[way].append(saved / len(ahead) * 730.0)
     return {way: np.array(one) for way, one in shares.items()}, {way: np.array(one) for way, one in money.items()}
+
+
+def _decided(known: Array, returns: int, *, offer: Offer, seed: int) -> Commitment:
+    return decide_with_returns(known, offer, seed=seed, returns=returns)
 
 
 def _interval(differences: Array, seed: int) -> Interval:

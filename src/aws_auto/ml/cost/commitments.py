@@ -9,8 +9,9 @@ bought once usage fell.
 
 What was never seen may come all the same. So the plan is not the one that costs least on average, but the one that
 costs least if usage falls within thirty days, of all that cost on average at most a small premium more: a restricted
-Bayes solution (J. L. Hodges and E. L. Lehmann, 1952, Annals of Mathematical Statistics 23). Rates come from the caller;
-none is known here.
+Bayes solution (J. L. Hodges and E. L. Lehmann, 1952, Annals of Mathematical Statistics 23). What can be given back in
+its first days (`commitments_followed`) is given back when usage falls in them, and the plan is chosen knowing that.
+Rates come from the caller; none is known here.
 """
 
 from __future__ import annotations
@@ -73,6 +74,7 @@ class Offer:
         family: the only one that it covers, such as ``m5``; None for all.
         as_of: the day on which the rate was seen; None where the caller does not say.
         reservation: it is bought by the instance, not by the money.
+        returnable: it can be returned in its first days, as a Savings Plan of AWS can (`commitments_followed`).
     """
 
     name: str
@@ -83,6 +85,7 @@ class Offer:
     family: str | None = None
     as_of: date | None = None
     reservation: bool = False
+    returnable: bool = False
 
     def __post_init__(self) -> None:
         """Refuse a discount that is none.
@@ -101,11 +104,13 @@ class Scenarios:
     Attributes:
         paths: cost, (paths, hours).
         falls_at: in which hour from now on each path falls; past the end where it does not.
+        left: the share of its usage that is left to each path once it fell.
         at: which hour from now on each column is.
     """
 
     paths: Array
     falls_at: Array
+    left: Array
     at: Array
 
 
@@ -119,11 +124,15 @@ class Shift:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is bought when: ``first`` of ``level`` now, the rest in ``weeks`` equal parts a week apart."""
+    """What is bought when: ``first`` of ``level`` now, the rest in ``weeks`` equal parts a week apart.
+
+    All of it can be given back in the first ``returns`` days.
+    """
 
     level: float
     first: float = 1.0
     weeks: int = 0
+    returns: int = 0
 
     def held(self, at: Array, until: Array | float) -> Array:
         """Share of the level that is held ``at`` these hours from now by who buys no more after ``until``."""
@@ -134,7 +143,9 @@ class Plan:
         return share
 
 
-def decide(hourly: Array, offer: Offer, *, seed: int, falls_a_year: float | None = None) -> Commitment:
+def decide(
+    hourly: Array, offer: Offer, *, seed: int, falls_a_year: float | None = None, returns: int = 0
+) -> Commitment:
     """The level and the ladder for the hours to come.
 
     Args:
@@ -142,6 +153,7 @@ def decide(hourly: Array, offer: Offer, *, seed: int, falls_a_year: float | None
         offer: its rate.
         seed: of the scenarios.
         falls_a_year: how often usage falls, where the caller knows better than the history.
+        returns: for how many days what is bought can be given back.
 
     Raises:
         NotEnoughData: less than `LEAST_DAYS` days of hours.
@@ -159,7 +171,7 @@ def decide(hourly: Array, offer: Offer, *, seed: int, falls_a_year: float | None
     depths = (*DEPTHS, *(1.0 - one.ratio for one in falls)) if falls_a_year is None else DEPTHS
     length = max(int(offer.term / timedelta(hours=1)), 24)
     ahead = scenarios(hourly, found, hours=length, rate=rate, depths=depths, seed=seed)
-    plan = best_plan(ahead, fallen(ahead, depths, seed=seed), offer.discount)
+    plan = best_plan(ahead, fallen(ahead, depths, seed=seed), offer.discount, returns=returns)
     plain = look_back_level(hourly, offer.discount)
     savings = _savings(ahead, plan, offer.discount)
     low, high = np.quantile(savings, [0.1, 0.9])
@@ -171,6 +183,7 @@ def decide(hourly: Array, offer: Offer, *, seed: int, falls_a_year: float | None
         pays=plan.level * (1.0 - offer.discount),
         first=plan.first,
         weeks=plan.weeks,
+        returns=plan.returns,
         saving=float(savings.mean()),
         low=float(low),
         high=float(high),
@@ -198,22 +211,9 @@ def cost(hours: Array, levels: Array | float, discount: float) -> Array:
     return np.asarray(levels * (1.0 - discount) + np.maximum(hours - levels, 0.0))
 
 
-def bought(plan: Plan, past: Array, ahead: Array) -> Array:
-    """What is held in each hour ahead by who follows the plan: nothing more is bought once usage fell.
-
-    It fell when the last day cost `FELL` less than its weekday did a week before, or the last week than the week before
-    the decision.
-    """
-    everything, until = np.concatenate([past, ahead]), float(len(ahead))
-    for week in range(1, plan.weeks + 1):
-        now = len(past) + week * _WEEK
-        if now > len(everything):
-            break
-        day, same_day = everything[now - 24 : now].sum(), everything[now - 24 - _WEEK : now - _WEEK].sum()
-        if day < (1.0 - FELL) * same_day or everything[now - _WEEK : now].sum() < (1.0 - FELL) * past[-_WEEK:].sum():
-            until = float(week * _WEEK - 1)
-            break
-    return plan.level * plan.held(np.arange(len(ahead), dtype=float), until)
+def fell(known: Array) -> bool:
+    """Whether the last day cost `FELL` less than its weekday did a week before."""
+    return bool(known[-24:].sum() < (1.0 - FELL) * known[-24 - _WEEK : -_WEEK].sum())
 
 
 def shifts(hourly: Array) -> tuple[Shift, ...]:
@@ -266,9 +266,12 @@ def scenarios(
     # Stratified: a share of the paths that is right to one path, not a matter of luck.
     chance = (rng.permutation(_PATHS) + rng.random(_PATHS)) / _PATHS
     falls_at = -np.log1p(-chance) / rate * 24.0 if rate > 0 else np.full(_PATHS, np.inf)
-    depth = rng.choice(depths, _PATHS)
+    return _after(paths, falls_at, 1.0 - rng.choice(depths, _PATHS), at.astype(float))
+
+
+def _after(paths: Array, falls_at: Array, left: Array, at: Array) -> Scenarios:
     after = at[None] >= falls_at[:, None]
-    return Scenarios(paths * np.where(after, 1.0 - depth[:, None], 1.0), falls_at, at.astype(float))
+    return Scenarios(paths * np.where(after, left[:, None], 1.0), falls_at, left, at)
 
 
 def _sampled(days: int) -> NDArray[np.int64]:
@@ -283,26 +286,28 @@ def fallen(ahead: Scenarios, depths: tuple[float, ...], *, seed: int) -> Scenari
     n = len(ahead.paths)
     soon = min(LOOK_BACK * 24.0, float(ahead.at[-1]) + 1.0)
     falls_at = (rng.permutation(n) + rng.random(n)) / n * soon
-    depth = rng.choice(depths, n)
-    after = ahead.at[None] >= falls_at[:, None]
-    return Scenarios(ahead.paths * np.where(after, 1.0 - depth[:, None], 1.0), falls_at, ahead.at)
+    return _after(ahead.paths, falls_at, 1.0 - rng.choice(depths, n), ahead.at)
 
 
-def best_plan(ahead: Scenarios, stressed: Scenarios, discount: float) -> Plan:
-    """Of the plans that cost at most the premium more than the cheapest, the one that costs least under stress."""
+def best_plan(ahead: Scenarios, stressed: Scenarios, discount: float, *, returns: int = 0) -> Plan:
+    """Of the plans that cost at most the premium more than the cheapest, the one that costs least under stress.
+
+    All can be given back for ``returns`` days.
+    """
     levels = np.unique(
         [best_level(ahead.paths, discount), *np.quantile(ahead.paths, np.linspace(0.01, 0.99, 25)).tolist()]
     )
-    plain = [_spent(ahead, Plan(float(level)), discount) for level in levels]
+    plans = [Plan(float(level), returns=returns) for level in levels]
+    plain = [_spent(ahead, plan, discount) for plan in plans]
     best = int(np.argmin(plain))
     near = levels[max(best - _NEAR, 0) : best + _NEAR + 1]
-    plans = [Plan(float(level)) for level in levels]
     for first, weeks in _LADDERS[1:]:
         if weeks * _WEEK <= ahead.at[-1]:
-            plans += [Plan(float(level), first, weeks) for level in near]
+            plans += [Plan(float(level), first, weeks, returns) for level in near]
     tried = [(_spent(ahead, plan, discount), plan) for plan in plans]
     cheapest = min(tried, key=lambda one: (one[0], one[1].weeks))[1]
-    soon = Scenarios(ahead.paths[:, ahead.at < LOOK_BACK * 24], ahead.falls_at, ahead.at[ahead.at < LOOK_BACK * 24])
+    month = ahead.at < LOOK_BACK * 24
+    soon = Scenarios(ahead.paths[:, month], ahead.falls_at, ahead.left, ahead.at[month])
     # Over a long term a ladder costs little; it must cost little in its first month as well.
     most = [_spent(one, cheapest, discount) + PREMIUM * float(one.paths.mean()) for one in (ahead, soon)]
     allowed = [
@@ -315,12 +320,24 @@ def best_plan(ahead: Scenarios, stressed: Scenarios, discount: float) -> Plan:
 
 def _spent(ahead: Scenarios, plan: Plan, discount: float) -> float:
     """Mean cost of an hour."""
-    return float(cost(ahead.paths, plan.level * plan.held(ahead.at, ahead.falls_at), discount).mean())
+    return float(cost(ahead.paths, _held(ahead, plan), discount).mean())
+
+
+def _held(ahead: Scenarios, plan: Plan) -> Array:
+    """What is held in each path and hour; what is given back is bought anew for the usage that is left."""
+    held = plan.level * plan.held(ahead.at, ahead.falls_at)
+    if not plan.returns:
+        return held
+    # A fall in the middle of a day shows at its end when enough of the day is lower, else a day later.
+    shows = ahead.falls_at + 24.0 * np.minimum(FELL / np.maximum(1.0 - ahead.left, 1e-9), 1.0)
+    seen = np.ceil(shows / 24.0) * 24.0
+    given = (seen <= plan.returns * 24.0)[:, None] & (ahead.at[None] >= seen[:, None])
+    return np.where(given, plan.level * ahead.left[:, None], held)
 
 
 def _savings(ahead: Scenarios, plan: Plan, discount: float) -> Array:
     """Share of the on-demand cost that is saved in each path."""
-    spent = cost(ahead.paths, plan.level * plan.held(ahead.at, ahead.falls_at), discount).sum(axis=1)
+    spent = cost(ahead.paths, _held(ahead, plan), discount).sum(axis=1)
     whole = ahead.paths.sum(axis=1)
     saved: Array = 1.0 - spent / np.maximum(whole, 1e-9)
     return saved

@@ -10,7 +10,8 @@ import numpy as np
 import polars as pl
 
 from aws_auto.ml.cost import usage_types
-from aws_auto.ml.cost.commitments import LEAST_DAYS, decide
+from aws_auto.ml.cost.commitments import FELL, LEAST_DAYS
+from aws_auto.ml.cost.commitments_followed import decide_with_returns, return_days
 from aws_auto.ml.cost.commitments_used import last_moment
 from aws_auto.ml.cost.findings import Abstained, Money, Recommendation
 from aws_auto.ml.cost.rightsizing_advice import MACHINE
@@ -119,7 +120,7 @@ def _one_after_the_other(hours: Hours, offers: Sequence[Offer], currency: str, u
     whole = sum(float(cost.mean()) for cost in hours.by_place.values())
     while left and len(said) < _MOST:
         worth = [one for one in left if float(hours.of(one).mean()) >= _WORTH * whole]
-        tried = [(decide(hours.of(one), one, seed=_SEED), one) for one in worth]
+        tried = [(_decided(hours.of(one), one, currency, until), one) for one in worth]
         gains = [(_month(hours.of(offer)) * found.saving, found, offer) for found, offer in tried if found.level > 0.0]
         if not gains:
             break
@@ -130,6 +131,10 @@ def _one_after_the_other(hours: Hours, offers: Sequence[Offer], currency: str, u
         hours = hours.without(offer, found.level)
         left.remove(offer)
     return said
+
+
+def _decided(hourly: Array, offer: Offer, currency: str, until: datetime) -> Commitment:
+    return decide_with_returns(hourly, offer, seed=_SEED, returns=return_days(offer, until, currency))
 
 
 def _month(hourly: Array) -> float:
@@ -193,7 +198,7 @@ def _said(one: Commitment, offer: Offer, hours: Hours, currency: str, until: dat
     days = hourly.reshape(-1, 24)[-30:]
     begin = hours.first.date() + timedelta(days=len(hourly) // 24 - len(days))
     pays = f"{one.pays:.3f} {currency} an hour"
-    command, rollback = _purchase(one, offer, currency)
+    command, rollback = _purchase(one, offer, currency, until)
     return Recommendation(
         kind="commitment",
         resources=(one.offer,),
@@ -213,7 +218,9 @@ def _said(one: Commitment, offer: Offer, hours: Hours, currency: str, until: dat
         trouble_from=f"scenarios from {one.days} days with {one.falls_seen} falls seen and {one.falls_a_year:.1f} a"
         f" year reckoned with; the rate of {one.discount:.1%} is from {one.source}",
         effort="low",
-        risk="the fee is owed for the whole term, whatever is used",
+        risk="the fee is owed for the whole term, whatever is used, once it can no longer be returned"
+        if one.returns
+        else "the fee is owed for the whole term, whatever is used",
         evidence=Line(
             name="lowest hour of a day on demand, after all other advice",
             x=tuple(begin + timedelta(days=k) for k in range(len(days))),
@@ -227,14 +234,26 @@ def _said(one: Commitment, offer: Offer, hours: Hours, currency: str, until: dat
     )
 
 
-def _purchase(one: Commitment, offer: Offer, currency: str) -> tuple[str, str]:
+def _purchase(one: Commitment, offer: Offer, currency: str, until: datetime) -> tuple[str, str]:
     """The step in the console, and what can be done about it afterwards."""
     whole = one.level if offer.reservation else one.pays
     now, later = whole * one.first, whole * (1.0 - one.first) / max(one.weeks, 1)
     then = "" if one.weeks == 0 else f"; {later:.3f} more a week later" + f", {one.weeks} times" * (one.weeks > 1)
     if not offer.reservation:
         step = "console: Billing and Cost Management > Savings Plans > Purchase; hourly commitment"
-        return f"{step} {now:.3f}{then}", "none but this: a plan bought by mistake can be returned within 7 days"
+        return f"{step} {now:.3f}{then}", _returned(one, until)
     step = f"console: EC2 in {offer.region} > Reserved Instances > Purchase: {offer.family}, as many as cost"
     back = "a standard one can be sold (Reserved Instance Marketplace), a convertible one exchanged"
     return f"{step} {now:.3f} {currency} an hour on demand{then}", back
+
+
+def _returned(one: Commitment, until: datetime) -> str:
+    """How a plan is given back, and when to: the saving counts on it."""
+    if not one.returns:
+        return "none; a plan of at most 100 USD an hour can be returned within 7 days and in the month of its purchase"
+    last = until + timedelta(days=one.returns)
+    return (
+        f"look every day: when one costs {FELL:.0%} less than its weekday a week before, ask for recommendations again,"
+        f" and where they commit to less, return the plan (bought now, by {last:%Y-%m-%d %H:%M} UTC) and buy that:"
+        " aws savingsplans return-savings-plan --savings-plan-id ID"
+    )

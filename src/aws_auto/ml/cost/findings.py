@@ -267,6 +267,7 @@ class Commitment:
         pays: the fee an hour for it.
         first: the share of it that is bought now.
         weeks: in how many weekly parts the rest is bought, unless usage falls; 0 where all is bought now.
+        returns: for how many days it can be given back, which is reckoned with.
         saving: expected share of the on-demand cost over the term; ``low`` and ``high`` are its 10 % and 90 %
             quantiles over the scenarios.
         trouble: share of the scenarios in which it costs more than it saves.
@@ -293,3 +294,4 @@ class Commitment:
     falls_seen: int
     falls_a_year: float
     days: int
+    returns: int = 0

@@ -106,6 +106,7 @@ def _offer(
         family=name or None,
         as_of=seen,
         reservation=first.kind == "reserved",
+        returnable=first.kind != "reserved",
     )
 
 

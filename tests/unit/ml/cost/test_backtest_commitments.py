@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import pytest
 
 from aws_auto.ml.cost.backtest_commitments import CLAIRVOYANT, LOOKING_BACK, OURS, replay_commitments
-from aws_auto.ml.cost.commitments import Offer, Plan, bought
+from aws_auto.ml.cost.commitments import Offer
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 PLAN = Offer(name="plan", discount=0.3, source="a quote", term=timedelta(days=365))
@@ -57,17 +58,9 @@ def test_one_decision_has_an_interval_of_its_own():
     assert found.difference["plan"].low == found.difference["plan"].high
 
 
-def test_the_ladder_goes_on_while_usage_holds():
-    held = bought(Plan(4.0, 0.25, 3), np.full(30 * 24, 4.0), np.full(30 * 24, 4.0))
-    assert held[[0, 7 * 24, 14 * 24, 21 * 24, -1]].tolist() == [1.0, 2.0, 3.0, 4.0, 4.0]
-
-
-def test_the_ladder_stops_when_a_day_or_a_week_is_lower():
-    ahead = np.concatenate([np.full(6 * 24, 4.0), np.full(24 * 24, 2.0)])
-    assert bought(Plan(4.0, 0.25, 3), np.full(30 * 24, 4.0), ahead)[-1] == 1.0
-    slow = np.repeat(4.0 * 0.98 ** np.arange(30), 24)
-    assert bought(Plan(4.0, 0.25, 3), np.full(30 * 24, 4.0), slow)[-1] == 2.0
-
-
-def test_the_ladder_ends_with_the_history():
-    assert bought(Plan(4.0, 0.25, 3), np.full(30 * 24, 4.0), np.full(10 * 24, 4.0))[-1] == 2.0
+def test_a_plan_that_can_be_returned_loses_less_when_usage_falls_within_days():
+    """The decision falls on 1 April and the fall on the 4th."""
+    hours = np.concatenate([np.full(33 * 24, 4.0), np.full(27 * 24, 1.0)])
+    kept, back = (replay(hours, (replace(PLAN, returnable=one),)) for one in (False, True))
+    worst = [next(way.worst for way in one.methods if way.method == OURS) for one in (kept, back)]
+    assert worst[0] < 0.0 < worst[1]

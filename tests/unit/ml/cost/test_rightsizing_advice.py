@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -163,6 +164,16 @@ def test_a_reservation_is_bought_by_the_instance_and_a_plan_by_the_money(make):
     assert "EC2 in us-east-1 > Reserved Instances > Purchase: m5" in first.command
     assert "can be sold" in first.rollback
     assert first.saving.low <= first.saving.expected <= first.saving.high
+
+
+def test_a_plan_that_can_be_returned_says_until_when_and_how(make):
+    offer = replace(PLAN, returnable=True)
+    early = (datetime(2026, 4, 3, tzinfo=UTC) - START).days
+    bill = fleet(make, days=early)
+    found = of_kind(recommend(bill, now=START + timedelta(days=early), terms=Terms(offers=(offer,))), "commitment")[0]
+    assert "by 2026-04-10 00:00 UTC" in found.rollback
+    assert "aws savingsplans return-savings-plan" in found.rollback
+    assert "once it can no longer be returned" in found.risk
 
 
 def test_what_one_commitment_covers_is_not_committed_on_again():
