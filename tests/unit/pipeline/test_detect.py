@@ -186,12 +186,13 @@ def retrained(tmp_path):
 
 def test_an_alarm_called_false_is_not_raised_by_the_next_model(retrained):
     again, alarm, found = retrained(Verdict.FALSE)
-    assert any("1 alarms called false" in note for note in again.report.notes)
+    assert any("1 alarms called false, 0 incidents" in note for note in again.report.notes)
     assert not [i for i in found.incidents if i.resource == "web-1" and i.start <= alarm.end and i.end >= alarm.start]
 
 
 def test_an_alarm_called_true_is_raised_by_the_next_model_as_well(retrained):
     again, alarm, found = retrained(Verdict.TRUE)
-    assert any("1 called true" in note for note in again.report.notes)
+    assert any("0 alarms called false, 1 incidents" in note for note in again.report.notes)
+    assert any("1 labelled incident, at least 5 are needed" in note for note in again.report.notes)
     assert the_alarm(found).start == alarm.start
     assert the_alarm(found).score >= alarm.score

@@ -55,7 +55,7 @@ class Ensemble:
     @classmethod
     def fit(cls, grid: ResourceGrid, *, mixes: Mapping[str, Profile] = USUAL) -> Ensemble:
         """Learn from a grid; what follows it can be judged."""
-        with _one_thread():
+        with one_thread():
             fitted = tuple(Detector.fit(grid.times, row, mixes=mixes) for row in grid.values)
         return cls(fitted, fitted, grid.end, grid.end, mixes=mixes)
 
@@ -71,7 +71,7 @@ class Ensemble:
         judged, late = self.onward(self.until).advance(grid)
         times, again = grid.times, self.until > self.since
         new = counts & (times >= self.until)
-        with _one_thread():
+        with one_thread():
             late = tuple(
                 one.measured(times[new], surprise[new], further=again)
                 if one.ready
@@ -138,7 +138,7 @@ class Ensemble:
         inside, after = (times >= self.since) & (times < self.until), times >= self.until
         expected, scale, surprise = (np.full(grid.values.shape, np.nan) for _ in range(3))
         late = []
-        with _one_thread():
+        with one_thread():
             for m, row in enumerate(grid.values):
                 ahead = self.late[m]
                 for part, one in ((inside, self.early[m]), (after, ahead)):
@@ -163,6 +163,6 @@ def _controller() -> Any:  # noqa: ANN401 - threadpoolctl has no types
     return ThreadpoolController()
 
 
-def _one_thread() -> Any:  # noqa: ANN401 - same
+def one_thread() -> Any:  # noqa: ANN401 - same
     """The products here are small: threads cost more than they save."""
     return _controller().limit(limits=1)

@@ -1,4 +1,4 @@
-"""What people said about earlier alarms, as spans of time of one resource."""
+"""What people said about earlier alarms, and about incidents that raised none, as spans of time of one resource."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ ECHO = 30
 
 @dataclass(frozen=True)
 class Labels:
-    """First and last unix second of each alarm that somebody judged.
+    """First and last unix second of each span that somebody judged.
 
     Attributes:
-        right: there was an incident.
+        right: there was an incident, whether it was found or missed.
         wrong: there was none.
     """
 
@@ -45,21 +45,26 @@ class Labels:
 
 
 NOTHING_SAID = Labels()
+#: Verdicts that say that there was an incident: an alarm was right, or should have been raised.
+INCIDENT = ("true", "missed")
 
 
 def by_resource(table: pl.DataFrame) -> dict[str, Labels]:
-    """Labels of each resource that somebody judged an alarm of.
+    """Labels of each resource that somebody said something about.
 
     Args:
-        table: ``resource_id, timestamp`` (start), ``end, verdict`` (true, false; any other says nothing here).
+        table: ``resource_id, timestamp`` (start), ``end, verdict`` (true, false, missed; any other says nothing here).
     """
-    said = table.filter(pl.col("verdict").is_in(["true", "false"])).select(
-        RESOURCE, "verdict", start=pl.col(TIMESTAMP).dt.epoch("s"), end=pl.col("end").dt.epoch("s")
+    said = table.filter(pl.col("verdict").is_in([*INCIDENT, "false"])).select(
+        RESOURCE,
+        right=pl.col("verdict").is_in(INCIDENT),
+        start=pl.col(TIMESTAMP).dt.epoch("s"),
+        end=pl.col("end").dt.epoch("s"),
     )
-    spans: dict[str, dict[str, list[tuple[int, int]]]] = {}
-    for resource, verdict, start, end in said.sort(RESOURCE, "start", "end", "verdict").iter_rows():
-        spans.setdefault(resource, {"true": [], "false": []})[verdict].append((start, end))
-    return {name: Labels(tuple(s["true"]), tuple(s["false"])) for name, s in spans.items()}
+    spans: dict[str, dict[bool, list[tuple[int, int]]]] = {}
+    for resource, right, start, end in said.unique().sort(RESOURCE, "start", "end", "right").iter_rows():
+        spans.setdefault(resource, {True: [], False: []})[right].append((start, end))
+    return {name: Labels(tuple(s[True]), tuple(s[False])) for name, s in spans.items()}
 
 
 def _within(grid: ResourceGrid, spans: Spans, *, after: int = 0) -> Bools:

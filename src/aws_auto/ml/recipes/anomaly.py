@@ -16,6 +16,7 @@ from aws_auto.ml.anomaly.grid import grids
 from aws_auto.ml.anomaly.labels import by_resource
 from aws_auto.ml.anomaly.rules import RULES
 from aws_auto.ml.anomaly.settings import AnomalySettings
+from aws_auto.ml.anomaly.teaching import teach
 from aws_auto.ml.evaluation.backtest import split
 from aws_auto.ml.recipes import anomaly_trial, recipe
 from aws_auto.ml.recipes.anomaly_predictor import AnomalyPredictor
@@ -26,16 +27,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import polars as pl
-    from numpy.typing import NDArray
 
     from aws_auto.frame import MetricFrame
     from aws_auto.ml.anomaly.grid import ResourceGrid
     from aws_auto.ml.anomaly.labels import Labels
     from aws_auto.protocols import Predictor
     from aws_auto.results import BackTest, Quality
-
-    Floats = NDArray[np.float64]
-    Ints = NDArray[np.int64]
 
 LEAST_DAYS = 8
 #: Resources that the back-test is made on.
@@ -85,11 +82,15 @@ class AnomalyDetector:
         known = {name: grid.cut(None, test) for name, grid in fleet.items() if grid.first < test}
         said = by_resource(labels) if labels is not None and len(labels) else {}
         judged = drawn(known, seed)
+        progress("learn from labels", 0, len(RULES) + 3)
+        taught = teach(fleet, said, until=calibrate, settings=self.settings, seed=seed)
         contenders = {}
         for i, kind in enumerate((Ensemble.kind, *RULES)):
             progress(f"fit: {kind}", i, len(RULES) + 3)
             some = known if kind == Ensemble.kind else judged
-            contenders[kind] = FleetDetector.fit(kind, some, until=calibrate, settings=self.settings, labels=said)
+            contenders[kind] = FleetDetector.fit(
+                kind, some, until=calibrate, settings=self.settings, labels=said, mixes=taught.mixes
+            )
         progress("back-test on injected anomalies", len(RULES) + 1, len(RULES) + 3)
         held = {name: fleet[name] for name in judged}
         origin = recipe.lineage(frame, seed=seed, simulated=simulated)
@@ -104,7 +105,9 @@ class AnomalyDetector:
             kind = trial.backtests[0].baseline_name
             final = FleetDetector.fit(kind, fleet, until=calibrate, settings=self.settings, labels=said)
         else:
-            final = contenders[Ensemble.kind].learned(fleet, since=test, settings=self.settings, labels=said)
+            final = contenders[Ensemble.kind].learned(
+                fleet, since=test, settings=self.settings, labels=said, mixes=taught.mixes
+            )
         fields = _schema(frame, metrics)
         predictor = AnomalyPredictor(
             recipe=self.name, schema=fields, detector=final, settings=self.settings, trained_until=origin.end
@@ -126,6 +129,7 @@ class AnomalyDetector:
                     f"budget: at most {self.settings.budget_per_week:g} false alarms per resource and week",
                     *((f"back-test on {len(judged)} of {len(known)} resources",) if len(judged) < len(known) else ()),
                     *_label_note(said, fleet),
+                    *taught.notes,
                     *trial.notes,
                     *beside,
                 ),
@@ -186,7 +190,7 @@ def _label_note(said: Mapping[str, Labels], fleet: Mapping[str, ResourceGrid]) -
     if not known:
         return ()
     wrong, right = sum(len(one.wrong) for one in known), sum(len(one.right) for one in known)
-    return (f"{wrong} alarms called false and {right} called true were used",)
+    return (f"labels used: {wrong} alarms called false, {right} incidents",)
 
 
 def drawn(known: Mapping[str, ResourceGrid], seed: int) -> dict[str, ResourceGrid]:

@@ -214,7 +214,7 @@ class Detector:
 
     def threshold(self, per_week: float = 1.0) -> float:
         """The score that comes up in at most about ``per_week`` false episodes a week, see `profile.limit`."""
-        return limit(per_week, self.state.peaks, self.state.weeks)
+        return limit(per_week, self.state.peaks, self.state.weeks) - self.profile.ease
 
     def measured(self, times: ArrayLike, scores: ArrayLike, *, further: bool = False) -> Detector:
         """The same with a threshold by these scores of points that it had not learned from.
@@ -254,6 +254,7 @@ class Detector:
             "tail": [tail.low, tail.high, tail.prior, tail.weight, tail.least],
             "memory": self.profile.memory,
             "gain": self.profile.gain,
+            "ease": self.profile.ease,
             "block": self.state.calibrator.block,
             "per_day": self.state.clock.per_day,
             "ready": self.ready,
@@ -269,7 +270,8 @@ class Detector:
         """
         settings, values = pack.load(content)
         weights: dict[str, float] = dict(settings["weights"])
-        profile = Profile(settings["name"], weights, Tail(*settings["tail"]), settings["memory"], settings["gain"])
+        tail, numbers = Tail(*settings["tail"]), (settings[name] for name in ("memory", "gain", "ease"))
+        profile = Profile(settings["name"], weights, tail, *numbers)
         clock = Clock(0.0, DAY / settings["per_day"], rhythmic=True, counter=False)
         state = State.empty(profile, clock, settings["block"])
         pack.restore(state, values)

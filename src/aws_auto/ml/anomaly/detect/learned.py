@@ -1,44 +1,48 @@
-"""Which members count for how much, learned from incidents that a user has labelled.
+"""Which members count for how much, and how low the limit may be, learned from incidents that a user has labelled.
 
-A few dozen mixes are tried: the profile's own, those of the other profiles, every member alone, every pair, and every
-member beside the profile's mix. Each is judged by what it is used for: an incident is worth the share of `PRICES`
-(other alarms per resource and week, in budgets) at which the mix finds it, with limits at which every mix raises the
-same number of other alarms. Few mixes instead of free weights, because a handful of incidents cannot tell more apart.
+Weights: a few dozen mixes are tried: the profile's own, those of the other profiles, every member alone, every pair,
+and every member beside the profile's mix. Each is judged by what it is used for: an incident is worth the share of
+`PRICES` (other alarms per resource and week, in budgets) at which the mix finds it, with limits at which every mix
+raises the same number of other alarms. Few mixes instead of free weights, because some dozens of incidents cannot tell
+more apart.
 
 The profile's mix stays unless the labels themselves say that another is better: each incident is held back once, the
-mix is chosen by the others, and the gains on the held-back ones must lie above zero (`LEVEL`). What goes wrong on
-several resources at once is one incident: it is held back as a whole. Points that nobody labelled count as calm.
+mix is chosen by the others, and the gain on the held-back ones must lie above zero (`LEVEL`). What goes wrong on
+several resources at once is one incident: it is held back as a whole.
+
+Limit: with few false alarms on other series in mind it leaves a part of the budget unused. Where incidents are missed
+that a lower one finds, it is lowered to the best F1 of incidents and other alarms, never beyond the budget, and only if
+this is better for held-back incidents as well. It is never raised: false alarms have verdicts of their own.
+
+Points that nobody labelled count as calm. ``bench/anomaly_labels.py`` simulates users with labels.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 from itertools import combinations
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from aws_auto.ml.anomaly.detect.detector import episode_peaks
-from aws_auto.ml.anomaly.detect.profile import DENSE, FRESH, HOURS, MEMBERS, Profile, limit
-from aws_auto.ml.anomaly.detect.routine import Routine
+from aws_auto.ml.anomaly.detect.lessons import excess, together
+from aws_auto.ml.anomaly.detect.profile import DENSE, FRESH, HOURS, MEMBERS, Profile
 from aws_auto.ml.evaluation.backtest import paired_bootstrap
-from aws_auto.ml.evaluation.metrics import HOUR, Rhythm
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
+    from aws_auto.ml.anomaly.detect.lessons import Event, Lesson
     from aws_auto.results import Interval
 
     Floats = NDArray[np.float64]
-    Bools = NDArray[np.bool_]
-    #: Spans that belong together: which lesson, first and last unix second.
-    Event = list[tuple[int, float, float]]
 
 #: Fewer incidents cannot show a difference: all of five being found better has a probability of 1/32 by chance.
 LEAST = 5
+#: Fewer cannot choose among so many mixes: simulated users with less were worse off with learned weights.
+LEAST_FOR_MIX = 10
 #: Alarms beside the incidents at which mixes are compared, in budgets.
 PRICES = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 #: Shares that a member gets beside the profile's mix; all of it is the member alone.
@@ -47,65 +51,29 @@ SHARES = (0.25, 0.5, 0.75, 1.0)
 CAUTION = 0.5
 #: Of the interval of the gain on held-back incidents.
 LEVEL = 0.9
-DAY, WEEK = 86_400, 7 * 86_400
-#: Surprise of a point that was not judged.
-SILENT = -3.0
 #: Limits of calm points under this are none to compare by.
 LEAST_LIMIT = 0.1
+#: A limit lies this much under the peak that it is to find.
+JUST = 1e-3
 
 
 @dataclass(frozen=True, kw_only=True)
-class Lesson:
-    """One resource with labels, or one without to learn from what calm is.
+class Mix:
+    """Share of held-back incidents that mixes chosen by the others find, the profile's, and the gain."""
 
-    Attributes:
-        times: unix seconds of its columns.
-        period: seconds between them.
-        surprise: of every member, ``(metrics, members, columns)`` in the order of `MEMBERS`, by detectors that had not
-            learned from these columns; NaN where not judged.
-        above: whether a value lay above the expected, ``(metrics, columns)``.
-        usual: columns that say what is usual.
-        incidents: first and last unix second of each.
-    """
+    ours: float
+    usual: float
+    gain: Interval
 
-    times: Floats
-    period: float
-    surprise: Floats
-    above: Bools
-    usual: Bools
-    incidents: tuple[tuple[float, float], ...] = ()
 
-    @cached_property
-    def known(self) -> Floats:
-        """The surprise, `SILENT` where not judged."""
-        return np.nan_to_num(self.surprise, nan=SILENT)
+@dataclass(frozen=True, kw_only=True)
+class Limit:
+    """A lower limit beside the usual one: incidents found, and other alarms per resource and week."""
 
-    @cached_property
-    def calm(self) -> Bools:
-        """Columns at which an alarm has nothing to do with an incident."""
-        rhythm = Rhythm(self.period)
-        out = np.asarray(np.isfinite(self.surprise[:, 0]).any(axis=0))
-        for start, end in self.incidents:
-            last = max(end + rhythm.cool, start + rhythm.grace)
-            out &= (self.times < start - 3 * self.period) | (self.times > last)
-        return out
-
-    @property
-    def weeks(self) -> float:
-        """Of calm."""
-        return float(self.calm.sum() * self.period / WEEK)
-
-    def peaks(self, score: Floats) -> Floats:
-        """The highest calm score of each hour, or of three columns where that is more."""
-        hour = (self.times // Rhythm(self.period).cool).astype(np.int64)
-        starts = np.r_[0, np.flatnonzero(np.diff(hour)) + 1]
-        return np.asarray(np.maximum.reduceat(np.where(self.calm, score, -np.inf), starts))
-
-    def highest(self, score: Floats, start: float, end: float) -> float:
-        """The highest score while an incident lasts or may still be found."""
-        until = max(end, start + Rhythm(self.period).grace)
-        inside = (self.times + self.period > start) & (self.times <= until)
-        return float(score[inside].max(initial=-np.inf))
+    found: int
+    alarms: float
+    usual_found: int
+    usual_alarms: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,44 +81,53 @@ class Learned:
     """What the labels say about a profile.
 
     Attributes:
-        profile: with the learned mix, or as it was.
-        incidents: how many of them were judged.
-        ours: share of held-back incidents that mixes chosen by the others find; None with too few incidents.
-        usual: the same of the profile's mix.
-        gain: interval of the difference.
+        usual: the profile.
+        profile: what is better by the labels, or the same.
+        incidents: how many there are.
+        mix: how weights were compared; None with too few incidents.
+        limit: None where the limit stays.
     """
 
+    usual: Profile
     profile: Profile
     incidents: int
-    ours: float | None = None
-    usual: float | None = None
-    gain: Interval | None = None
+    mix: Mix | None = None
+    limit: Limit | None = None
 
     @property
     def better(self) -> bool:
-        """Whether the mix is a learned one."""
-        return self.gain is not None and self.gain.low > 0
+        """Whether something was learned."""
+        return self.profile != self.usual
 
     @property
-    def note(self) -> str:
-        """What was decided, on what evidence, in one sentence."""
-        if self.gain is None or self.ours is None or self.usual is None:
-            return (
-                f"the usual weights stay ({self.profile.name}): {self.incidents} labelled incidents,"
-                f" at least {LEAST} are needed to tell a better mix from chance"
+    def notes(self) -> tuple[str, ...]:
+        """What was decided, and on what evidence, a sentence each."""
+        said = [f"{self.usual.name}: {self._weights()}"] if self.incidents >= LEAST else [too_few(self.incidents)]
+        if self.limit is not None:
+            one = self.limit
+            said.append(
+                f"{self.usual.name}: a lower limit finds {one.found} instead of {one.usual_found} of {self.incidents}"
+                f" labelled incidents, at {one.alarms:.2g} instead of {one.usual_alarms:.2g} other alarms per resource"
+                " and week"
             )
-        said = (
-            f"found {self.ours:.2f} of {self.incidents} held-back incidents at the same number of alarms, the usual"
-            f" ones {self.usual:.2f} (difference {self.gain.low:.2f} to {self.gain.high:.2f})"
+        return tuple(said)
+
+    def _weights(self) -> str:
+        if self.mix is None:
+            return f"the usual weights stay: {self.incidents} labelled incidents, weights need at least {LEAST_FOR_MIX}"
+        low, high = self.mix.gain.low, self.mix.gain.high
+        compared = (
+            f"found {self.mix.ours:.2f} of {self.incidents} held-back incidents at the same number of other alarms,"
+            f" the usual ones {self.mix.usual:.2f} (difference {low:.2f} to {high:.2f})"
         )
-        if not self.better:
-            return f"the usual weights stay ({self.profile.name}): weights learned from the other labels {said}"
+        if low <= 0:
+            return f"the usual weights stay: such learned from the other labels {compared}"
         parts = ", ".join(f"{name} {share:.0%}" for name, share in self.profile.weights.items())
-        return f"weights learned from labels ({self.profile.name}: {parts}): such {said}"
+        return f"weights are learned from labels ({parts}): such {compared}"
 
 
 def learn(profile: Profile, lessons: Sequence[Lesson], *, per_week: float, seed: int) -> Learned:
-    """The profile with the mix that finds the incidents best, where held-back incidents say that it does.
+    """The profile with what finds the incidents better, where held-back incidents say that it does.
 
     Args:
         profile: of all these lessons.
@@ -158,23 +135,30 @@ def learn(profile: Profile, lessons: Sequence[Lesson], *, per_week: float, seed:
         per_week: budget of alarms per resource and week.
         seed: of the interval.
     """
-    events = together(lessons)
+    events = [event for event in together([one.incidents for one in lessons]) if _seen(lessons, event)]
+    shares = _shares(profile)
+    known = Learned(usual=profile, profile=profile, incidents=len(events))
     if len(events) < LEAST:
-        return Learned(profile=profile, incidents=len(events))
-    tried = mixes(profile)
-    units = gains(lessons, tried)
-    worth = credits_of(lessons, events, tried, units, per_week=per_week)
-    held = np.array([worth[choose(np.delete(worth, i, axis=1)), i] for i in range(len(events))])
-    share = {"statistic": lambda total: total[..., 0] / len(events), "seed": seed, "level": LEVEL}
-    gain = paired_bootstrap(held[:, None], worth[0][:, None], **share)  # type: ignore[arg-type] # one of each kind
-    best = choose(worth)
-    found = Learned(
-        profile=profile, incidents=len(events), ours=float(held.mean()), usual=float(worth[0].mean()), gain=gain
-    )
-    if not found.better:
-        return found
-    weights = {name: float(share) for name, share in zip(MEMBERS, tried[best], strict=True) if share > 0}
-    return replace(found, profile=replace(profile, weights=weights, gain=float(units[best])))
+        return known
+    if len(events) >= LEAST_FOR_MIX:
+        tried = mixes(profile)
+        units = gains(lessons, tried)
+        worth = credits_of(lessons, events, tried, units, per_week=per_week)
+        best, mix = choose(worth), _held_back(worth, seed)
+        known = replace(known, mix=mix)
+        if mix.gain.low > 0 and best:
+            shares = tried[best]
+            weights = {name: float(share) for name, share in zip(MEMBERS, shares, strict=True) if share > 0}
+            known = replace(known, profile=replace(profile, weights=weights, gain=float(units[best])))
+    over = [excess(one, shares, known.profile.gain, per_week=per_week) for one in lessons]
+    ease, limit_ = lower(lessons, events, over, per_week=per_week)
+    return replace(known, profile=replace(known.profile, ease=ease), limit=limit_)
+
+
+def too_few(incidents: int) -> str:
+    """Why nothing was learned, in one sentence."""
+    said = "labelled incident" if incidents == 1 else "labelled incidents"
+    return f"the usual weights and limits stay: {incidents} {said}, at least {LEAST} are needed to learn from"
 
 
 def observing(profile: Profile) -> Profile:
@@ -199,19 +183,6 @@ def choose(worth: Floats) -> int:
     return int(sure.argmax())
 
 
-def together(lessons: Sequence[Lesson]) -> list[Event]:
-    """Labelled spans that lie at most an hour apart, on whatever resource: ``(lesson, start, end)`` of each."""
-    spans = sorted((start, end, i) for i, one in enumerate(lessons) for start, end in one.incidents)
-    out: list[Event] = []
-    reached = -np.inf
-    for start, end, i in spans:
-        if start > reached + HOUR:
-            out.append([])
-        out[-1].append((i, start, end))
-        reached = max(reached, end)
-    return out
-
-
 def gains(lessons: Sequence[Lesson], tried: Floats) -> Floats:
     """By what each mix is multiplied so that calm points reach the limits as often as with the first."""
     calm = [np.concatenate([one.peaks((mix @ one.known).max(axis=0)) for one in lessons]) for mix in tried]
@@ -234,17 +205,52 @@ def credits_of(
     return out
 
 
-def excess(lesson: Lesson, mix: Floats, unit: float, *, per_week: float) -> Floats:
-    """How far each column is over the limit, of whichever metric is most so, as the detector would say."""
-    share, out = per_week / len(lesson.known) ** 0.5, np.full(len(lesson.times), SILENT)
-    for said, above, seen in zip(lesson.known, lesson.above, np.isfinite(lesson.surprise[:, 0]), strict=True):
-        score = unit * (mix @ said)
-        score = score - Routine.of(max(1, round(DAY / lesson.period))).advance(score, above, seen.astype(float), 0)
-        usual = seen & lesson.usual
-        peaks = episode_peaks(lesson.times[usual], score[usual], lesson.period)
-        own = limit(share, peaks, int(usual.sum()) * lesson.period / WEEK)
-        out = np.maximum(out, np.where(seen, score - own, SILENT))
-    return out
+def lower(
+    lessons: Sequence[Lesson], events: Sequence[Event], over: Sequence[Floats], *, per_week: float
+) -> tuple[float, Limit | None]:
+    """By how much a lower limit is better, and what it gives; 0 and None where the usual one stays.
+
+    Args:
+        lessons: resources.
+        events: incidents.
+        over: of each lesson how far each column is over the usual limit.
+        per_week: budget.
+    """
+    weeks = sum(one.weeks for one in lessons)
+    calm = -np.sort(-np.concatenate([one.peaks(x) for one, x in zip(lessons, over, strict=True)]))
+    peaks = np.array([max(lessons[i].highest(over[i], start, end) for i, start, end in event) for event in events])
+    floor = calm[min(int(per_week * weeks), len(calm) - 1)]
+
+    def best(some: Floats) -> float:
+        possible = np.unique(np.r_[some[(some < 0) & (some > floor)] - JUST, 0.0])[::-1]
+        return float(possible[np.argmax([_f1((some > at).sum(), len(some), (calm > at).sum()) for at in possible])])
+
+    at, usual = best(peaks), (int((peaks > 0).sum()), int((calm > 0).sum()))
+    held = sum(peak > best(np.delete(peaks, i)) for i, peak in enumerate(peaks))
+    alarms = int((calm > at).sum())
+    if at == 0 or _f1(held, len(peaks), alarms) <= _f1(usual[0], len(peaks), usual[1]):
+        return 0.0, None
+    found = Limit(
+        found=int((peaks > at).sum()), alarms=alarms / weeks, usual_found=usual[0], usual_alarms=usual[1] / weeks
+    )
+    return -at, found
+
+
+def _seen(lessons: Sequence[Lesson], event: Event) -> bool:
+    """Whether there was anything to see it by."""
+    return any(lessons[i].highest(lessons[i].judged.astype(float), start, end) > 0 for i, start, end in event)
+
+
+def _held_back(worth: Floats, seed: int) -> Mix:
+    """Each incident found by the mix that the others choose, beside the first mix."""
+    n = worth.shape[1]
+    held = np.array([worth[choose(np.delete(worth, i, axis=1)), i] for i in range(n)])
+    gain = paired_bootstrap(held[:, None], worth[0][:, None], lambda total: total[..., 0] / n, seed=seed, level=LEVEL)
+    return Mix(ours=float(held.mean()), usual=float(worth[0].mean()), gain=gain)
+
+
+def _f1(found: int, incidents: int, alarms: int) -> float:
+    return 2 * found / (found + incidents + alarms)
 
 
 def _shares(profile: Profile) -> Floats:

@@ -67,6 +67,7 @@ class Profile:
         tail: quantiles of the calibration.
         memory: points that the calibration remembers.
         gain: what the mean is multiplied by, so that other weights reach a limit as often.
+        ease: how much lower the limit is, because labels say that incidents are missed.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Profile:
     tail: Tail
     memory: float = 4000.0
     gain: float = 1.0
+    ease: float = 0.0
 
 
 #: Two weeks of 5-minute points and more: the shape of the last minutes decides.

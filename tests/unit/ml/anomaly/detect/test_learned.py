@@ -3,8 +3,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from aws_auto.ml.anomaly.detect import Detector, learned
-from aws_auto.ml.anomaly.detect.learned import LEAST, Lesson, choose, gains, learn, mixes, observing, together
+from aws_auto.ml.anomaly.detect import Detector
+from aws_auto.ml.anomaly.detect.learned import LEAST, LEAST_FOR_MIX, choose, gains, learn, mixes, observing
+from aws_auto.ml.anomaly.detect.lessons import Lesson, together
 from aws_auto.ml.anomaly.detect.profile import DENSE, FRESH, HOURS, MEMBERS
 from aws_auto.ml.anomaly.detect.profile import choose as chosen
 
@@ -12,15 +13,15 @@ PERIOD, DAYS = 300.0, 20
 WEIGHED = tuple(DENSE.weights)
 
 
-def lesson(incidents, seed=0, *, seen_by="residual", points=288 * DAYS):
+def lesson(incidents, seed=0, *, seen_by="residual", height=6.0, noise=0.4):
     """One metric whose incidents only one member sees; every member has alarms of its own."""
-    rng = np.random.default_rng(seed)
-    surprise = rng.exponential(0.4, (len(MEMBERS), points))
+    rng, points = np.random.default_rng(seed), 288 * DAYS
+    surprise = rng.exponential(noise, (len(MEMBERS), points))
     times = PERIOD * np.arange(points)
     starts = (np.arange(incidents) + 0.5) * points // max(incidents, 1)
     spans = []
     for at in starts.astype(int):
-        surprise[MEMBERS.index(seen_by), at : at + 6] = 6.0
+        surprise[MEMBERS.index(seen_by), at : at + 6] = height
         spans.append((times[at], times[at + 5]))
     return Lesson(
         times=times,
@@ -41,41 +42,73 @@ def test_incidents_that_only_one_member_sees_give_it_the_weight():
     assert found.better
     assert max(found.profile.weights, key=found.profile.weights.get) == "residual"
     assert sum(found.profile.weights.values()) == pytest.approx(1)
-    assert found.ours > found.usual + 0.1
+    assert found.mix.ours > found.mix.usual + 0.1
+    assert found.mix.gain.low > 0
     assert (found.profile.tail, found.profile.name) == (DENSE.tail, DENSE.name)
-    assert "weights learned from labels" in found.note
-    assert "12 held-back incidents" in found.note
+    assert "dense: weights are learned from labels" in found.notes[0]
+    assert "12 held-back incidents" in found.notes[0]
 
 
 def test_incidents_that_the_usual_mix_sees_leave_it():
     found = taught(lesson(12, seen_by="shape"))
-    assert found.profile is DENSE
-    assert found.usual > 0.9
-    assert "the usual weights stay" in found.note
+    assert found.profile.weights == DENSE.weights
+    assert found.mix.usual > 0.9
+    assert "dense: the usual weights stay" in found.notes[0]
 
 
-def test_labels_without_meaning_leave_the_usual_mix():
+def test_labels_without_meaning_leave_the_usual_mix_and_limit():
     for seed in range(5):
         noise = lesson(0, seed)
         rng = np.random.default_rng(seed)
         starts = np.sort(rng.choice(len(noise.times) // 50, 15, replace=False)) * 50 * PERIOD
         found = taught(replace(noise, incidents=tuple((at, at + 5 * PERIOD) for at in starts)))
-        assert found.profile is DENSE
+        assert not found.better
 
 
-def test_too_few_incidents_leave_the_usual_mix_and_the_note_says_how_many_are_needed():
+def test_too_few_incidents_leave_the_profile_and_the_note_says_how_many_are_needed():
     found = taught(lesson(LEAST - 1))
-    assert found.profile is DENSE
-    assert (found.ours, found.gain) == (None, None)
-    assert found.note.endswith(
-        f"(dense): {LEAST - 1} labelled incidents, at least 5 are needed to tell a better mix from chance"
+    assert (found.profile, found.mix, found.limit) == (DENSE, None, None)
+    assert found.notes == (
+        f"the usual weights and limits stay: {LEAST - 1} labelled incidents, at least {LEAST} are needed to learn from",
     )
-    assert taught(lesson(LEAST)).gain is not None
+    assert "1 labelled incident, at least" in taught(lesson(1)).notes[0]
+
+
+def test_a_few_incidents_say_how_low_the_limit_may_be_but_not_which_member_is_right():
+    found = taught(lesson(LEAST_FOR_MIX - 1, seen_by="shape", height=1.9, noise=0.1))
+    assert found.profile.weights == DENSE.weights
+    assert found.profile.ease > 0
+    assert found.limit.found > found.limit.usual_found
+    assert found.limit.alarms <= 1
+    assert f"{LEAST_FOR_MIX - 1} labelled incidents, weights need at least {LEAST_FOR_MIX}" in found.notes[0]
+    assert "a lower limit finds" in found.notes[1]
+
+
+def test_a_limit_is_not_lowered_beyond_the_budget():
+    one = lesson(LEAST_FOR_MIX - 1, seen_by="shape", height=1.9, noise=0.1)
+    assert learn(DENSE, [one], per_week=1.0, seed=0).profile.ease > 0
+    louder = np.array(one.surprise)
+    louder[0, MEMBERS.index("shape"), 40::290] = 3.0
+    noisy = taught(replace(one, surprise=louder))
+    assert noisy.profile.ease == 0
+    assert noisy.limit is None
+
+
+def test_one_incident_alone_lowers_no_limit():
+    seen, missed = lesson(5, seen_by="shape", noise=0.1), lesson(1, seed=1, seen_by="shape", height=1.9, noise=0.1)
+    shifted = replace(
+        missed,
+        times=missed.times + DAYS * 86_400,
+        incidents=tuple((a + DAYS * 86_400, b + DAYS * 86_400) for a, b in missed.incidents),
+    )
+    found = taught(seen, shifted)
+    assert found.incidents == 6
+    assert found.profile.ease == 0
 
 
 def test_what_happens_on_several_resources_at_once_is_one_incident():
     twins = [lesson(4, seed) for seed in range(3)]
-    assert [len(event) for event in together(twins)] == [3] * 4
+    assert [len(event) for event in together([one.incidents for one in twins])] == [3] * 4
     assert taught(*twins).incidents == 4
 
 
@@ -94,7 +127,7 @@ def test_points_that_were_not_judged_teach_nothing():
     wild = np.array(holes)
     assert taught(replace(one, surprise=holes)).better
     silent = replace(one, surprise=np.full_like(wild, np.nan))
-    assert taught(silent).profile is DENSE
+    assert not taught(silent).better
 
 
 def test_calm_points_reach_the_limits_as_often_with_every_mix():
@@ -151,4 +184,3 @@ def test_all_members_are_observed_and_only_the_profiles_own_count():
     seen = observing(DENSE)
     assert tuple(seen.weights) == MEMBERS
     assert [name for name, weight in seen.weights.items() if weight] == list(WEIGHED)
-    assert learned.SILENT < 0

@@ -1,0 +1,154 @@
+"""From labels to weights: labelled resources are judged by all members, on what these had not learned from.
+
+A few resources without labels are judged beside them, so that calm is that of the account and not that of its troubled
+part. Every profile learns for itself (`aws_auto.ml.anomaly.detect.learned`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from aws_auto.ml.anomaly.detect import Detector, choose
+from aws_auto.ml.anomaly.detect.learned import LEAST, learn, observing, too_few
+from aws_auto.ml.anomaly.detect.lessons import Lesson, together
+from aws_auto.ml.anomaly.ensemble import one_thread
+from aws_auto.ml.anomaly.grid import DAY
+from aws_auto.ml.anomaly.labels import NOTHING_SAID
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from aws_auto.ml.anomaly.detect import Profile
+    from aws_auto.ml.anomaly.detect.learned import Learned
+    from aws_auto.ml.anomaly.grid import ResourceGrid
+    from aws_auto.ml.anomaly.labels import Labels
+    from aws_auto.ml.anomaly.settings import AnomalySettings
+
+    Span = tuple[int, int]
+
+#: Resources that lessons are made of: labelled ones first, and of others so many that there are enough in all.
+MOST, ENOUGH = 60, 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Taught:
+    """What the labels taught.
+
+    Attributes:
+        learned: what they say about each profile of a labelled resource.
+        incidents: how many could be used; what happens at the same time is one.
+        unused: labelled spans of other times or resources.
+    """
+
+    learned: tuple[Learned, ...] = ()
+    incidents: int = 0
+    unused: int = 0
+
+    @property
+    def mixes(self) -> dict[str, Profile]:
+        """The learned profiles that are better, by the name of the usual one."""
+        return {one.usual.name: one.profile for one in self.learned if one.better}
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was decided, and on what."""
+        said = [note for one in self.learned for note in one.notes]
+        if not said and self.incidents + self.unused:
+            said.append(too_few(self.incidents))
+        if self.unused:
+            said.append(f"{self.unused} labels lie where the members learn what is usual, or outside of the data")
+        return tuple(said)
+
+
+def teach(
+    fleet: Mapping[str, ResourceGrid], said: Mapping[str, Labels], *, until: int, settings: AnomalySettings, seed: int
+) -> Taught:
+    """Learn weights from labelled incidents, as far as they say that these are better than the usual ones.
+
+    Args:
+        fleet: everything that may be known.
+        said: labels by resource.
+        until: unix seconds; where the detectors' calibration begins, which says which profile a series has.
+        settings: what is excluded, and the budget.
+        seed: of the resources without labels that are looked at, and of the interval.
+    """
+    spans = {
+        name: tuple(span for span in labels.right if _judged(fleet[name], span, until))
+        for name, labels in said.items()
+        if name in fleet
+    }
+    labelled = {name: some for name, some in spans.items() if some}
+    events = len(together(list(labelled.values())))
+    unused = sum(len(labels.right) for labels in said.values()) - sum(map(len, labelled.values()))
+    if events < LEAST:
+        return Taught(incidents=events, unused=unused)
+    lessons: dict[str, list[Lesson]] = {}
+    profiles: dict[str, Profile] = {}
+    with one_thread():
+        for name in _drawn(fleet, labelled, seed):
+            grid, labels = settings.without_excluded(fleet[name]), said.get(name, NOTHING_SAID)
+            for profile, rows in _by_profile(grid, until):
+                if lesson := _lesson(grid, rows, profile, until, labels, labelled.get(name, ())):
+                    lessons.setdefault(profile.name, []).append(lesson)
+                    profiles[profile.name] = profile
+    learned = tuple(
+        learn(profiles[name], some, per_week=settings.budget_per_week, seed=seed)
+        for name, some in sorted(lessons.items())
+        if any(one.incidents for one in some)
+    )
+    return Taught(learned=learned, incidents=events, unused=unused)
+
+
+def _drawn(fleet: Mapping[str, ResourceGrid], labelled: Mapping[str, object], seed: int) -> list[str]:
+    """Labelled resources, and so many of the others that there are enough."""
+    rng = np.random.default_rng(seed)
+    ours, others = (rng.permutation(sorted(some)).tolist() for some in (labelled, fleet.keys() - labelled))
+    return sorted([*ours[:MOST], *others[: max(ENOUGH - len(ours), 0)]])
+
+
+def _borders(grid: ResourceGrid, until: int) -> tuple[int, int]:
+    """Where judging by all members begins, and where the detectors' own calibration does, in unix seconds."""
+    old = grid.cut(None, until).values.shape[1] >= grid.points(DAY)
+    own = until if old else grid.first + (grid.end - grid.first) // 2
+    return grid.first + (own - grid.first) // 2, own
+
+
+def _judged(grid: ResourceGrid, span: Span, until: int) -> bool:
+    return span[1] >= _borders(grid, until)[0] and span[0] < grid.end
+
+
+def _by_profile(grid: ResourceGrid, until: int) -> list[tuple[Profile, list[int]]]:
+    """The rows of a resource by the profile that its detectors will have."""
+    known = np.isfinite(grid.values[:, grid.times < _borders(grid, until)[1]]).sum(axis=1)
+    out: dict[str, tuple[Profile, list[int]]] = {}
+    for row, points in enumerate(known):
+        profile = choose(grid.period, int(points))
+        out.setdefault(profile.name, (profile, []))[1].append(row)
+    return list(out.values())
+
+
+def _lesson(
+    grid: ResourceGrid, rows: Sequence[int], profile: Profile, until: int, labels: Labels, incidents: Sequence[Span]
+) -> Lesson | None:
+    """The rows judged by all members from the first border on; None where there are too few points for that."""
+    times, border = grid.times, _borders(grid, until)[0]
+    new, said = times >= border, []
+    for row in grid.values[rows]:
+        one = Detector.fit(times[~new], row[~new], profile=observing(profile))
+        if one.ready:
+            said.append(one.score(times[new], row[new]))
+    if not said or not new.any():
+        return None
+    with np.errstate(invalid="ignore"):
+        above = np.stack([one.value >= one.expected for one in said])
+    return Lesson(
+        times=times[new].astype(float),
+        period=float(grid.period),
+        surprise=np.stack([one.surprise for one in said]),
+        above=above,
+        usual=~labels.affected(grid)[new],
+        incidents=tuple((float(start), float(end)) for start, end in incidents),
+    )
