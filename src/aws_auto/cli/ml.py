@@ -322,6 +322,10 @@ def monitor(
     ),
     alerts: Annotated[str | None, typer.Option("--alerts", help="Channels to tell, comma-separated: slack.")] = None,
     dashboard: Annotated[str | None, typer.Option("--dashboard", help="grafana.")] = None,
+    publish_readings: Annotated[
+        bool,
+        typer.Option("--publish-readings", help="Write the readings to CloudWatch, which the dashboard draws; billed."),
+    ] = False,
     window: options.WindowText = "1d",
     data_source: options.Sources = None,
     path: options.DataPath = None,
@@ -341,15 +345,20 @@ def monitor(
     """
     from aws_auto.cli import monitoring
     from aws_auto.errors import EXIT_DRIFT
+    from aws_auto.pipeline.workspace import may_publish
 
     monitoring.known(options.words(alerts), dashboard)
     ws = opened(workspace, target)
+    if publish_readings:
+        may_publish(ws)
     rules = monitoring.rules_of(ws, config)  # a faulty file is told before anything is pulled and paid for
     span = options.window(window, ws.clock.now())
     collected(ws, data_source or [], path, span, region)
     found = monitoring.check(ws, options.words(models), span, rules=rules, drift=drift_detection is Switch.ENABLED)
     monitoring.show(ws, found, html=report, as_json=as_json)
-    monitoring.tell(ws, found, channels=options.words(alerts), dashboard=dashboard)
+    monitoring.tell(
+        ws, found, channels=options.words(alerts), dashboard=dashboard, publish=publish_readings, region=region
+    )
     if exit_code and found.trouble:
         raise typer.Exit(EXIT_DRIFT)
 

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from aws_auto.cli import render
-from aws_auto.errors import AwsAutoError, DeliveryError, UsageError
+from aws_auto.errors import AwsAutoError, DeliveryError, TargetError, UsageError
 from aws_auto.results import BackTest
 from aws_auto.results import as_json as to_json
 
@@ -122,13 +122,27 @@ def _against(test: BackTest) -> str:
     return f"{render.number(test.ours)} / {render.number(test.baseline)} ({test.metric}, n={test.n})"
 
 
-def tell(ws: Workspace, found: MonitorReport, *, channels: list[str], dashboard: str | None) -> None:
-    """Send alerts and publish the dashboard; a channel that is not configured is said, one that fails is an error.
+def tell(
+    ws: Workspace,
+    found: MonitorReport,
+    *,
+    channels: list[str],
+    dashboard: str | None,
+    publish: bool = False,
+    region: str | None = None,
+) -> None:
+    """Send alerts, write readings to CloudWatch, publish the dashboard; what is not configured is said.
 
     Raises:
         DeliveryError: a configured channel or dashboard server refused; everything else was still done.
+        TargetError: CloudWatch refused; everything else was still done.
     """
     failures = _sent(ws, found.alerts, channels)
+    if publish:
+        try:
+            _write_readings(ws, found, region)
+        except TargetError as error:
+            failures.append(error)
     if dashboard is not None:
         try:
             _publish(ws, found)
@@ -167,6 +181,18 @@ def _sent(ws: Workspace, alerts: Sequence[Alert], channels: list[str]) -> list[A
             f"{name}: {len(alerts)} alert{'s' * (len(alerts) > 1)} to tell" if alerts else f"{name}: nothing to tell"
         )
     return failures
+
+
+def _write_readings(ws: Workspace, found: MonitorReport, region: str | None) -> None:
+    from aws_auto.pipeline.workspace import publish_readings
+
+    done = publish_readings(ws, found, region=region)
+    if done.simulated:
+        render.talk(f"cloudwatch: simulated, so not written: {', '.join(done.simulated)}")
+    render.talk(
+        f"cloudwatch: {done.metrics} readings written; as metrics written every hour they cost"
+        f" {done.usd_a_month:.2f} USD a month"
+    )
 
 
 def _publish(ws: Workspace, found: MonitorReport) -> None:

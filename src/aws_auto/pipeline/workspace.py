@@ -7,6 +7,7 @@ whether credentials exist.
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,12 +27,28 @@ from aws_auto.pipeline.ports import Workspace
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from aws_auto.pipeline.monitor import MonitorReport
     from aws_auto.pipeline.ports import Clock, Source, Target, Window
 
 HOME = "AWS_AUTO_HOME"
 TARGET = "AWS_AUTO_TARGET"
 TARGETS = ("auto", "local", "aws")
 LOG_GROUPS = "AWS_AUTO_LOG_GROUPS"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Published:
+    """Readings that were written to CloudWatch.
+
+    Attributes:
+        metrics: how many.
+        usd_a_month: what these metrics cost where each is written in every hour.
+        simulated: models that were left out, because no figure of theirs is about the account.
+    """
+
+    metrics: int
+    usd_a_month: float
+    simulated: tuple[str, ...]
 
 
 def open_workspace(
@@ -151,6 +168,52 @@ def service_graph(
     if resolve(environ) is None:
         raise CredentialsError("no AWS credentials were found", where="xray")
     return xray.service_graph(Caller(Clients(environ, region=region), ws.clock, np.random.default_rng()), window)
+
+
+def may_publish(ws: Workspace) -> None:
+    """Refuse before anything is judged.
+
+    Raises:
+        UsageError: the target is not AWS.
+    """
+    if ws.target.name != "aws":
+        raise UsageError(
+            "readings are put into CloudWatch only where the target is AWS",
+            where="--publish-readings",
+            hint="add --target aws, or leave it out: the report and the dashboard's table show the same figures",
+        )
+
+
+def publish_readings(
+    ws: Workspace, found: MonitorReport, *, region: str | None = None, environ: Mapping[str, str] | None = None
+) -> Published:
+    """Write the readings of models of real data to CloudWatch, where the dashboard draws them.
+
+    Raises:
+        UsageError: the target is not AWS.
+        CredentialsError: there are no credentials.
+        AwsCallError: CloudWatch refused or could not be reached.
+    """
+    import numpy as np
+
+    from aws_auto.pipeline.aws import readings
+    from aws_auto.pipeline.aws.calls import Caller
+    from aws_auto.pipeline.aws.session import Clients, resolve
+    from aws_auto.pipeline.web.grafana import DIMENSION, NAMESPACE
+
+    may_publish(ws)
+
+    environ = os.environ if environ is None else environ
+    if resolve(environ) is None:
+        raise CredentialsError("no AWS credentials were found", where="cloudwatch")
+    real = {m.model: m.readings for m in found.models if not m.simulated}
+    caller = Caller(Clients(environ, region=region), ws.clock, np.random.default_rng())
+    count = readings.publish(caller, real, at=found.at, namespace=NAMESPACE, dimension=DIMENSION) if real else 0
+    return Published(
+        metrics=count,
+        usd_a_month=count * readings.USD_PER_METRIC_AND_MONTH,
+        simulated=tuple(m.model for m in found.models if m.simulated),
+    )
 
 
 def _file_source(name: str, path: str, ws: Workspace, region: str | None, environ: Mapping[str, str]) -> Source:

@@ -208,6 +208,14 @@ def test_captured_answers_give_latency_and_their_rule(trained):
     assert [b.actions for b in health.breaches] == [("scale",)]
 
 
+def test_the_readings_are_those_that_the_dashboard_draws(trained):
+    from aws_auto.pipeline.web.grafana import PANELS
+
+    fill(trained, cpu(NOW - DAY, 1, seed=5))
+    (health,) = check(trained).models
+    assert set(health.readings) == {panel.metric for panel in PANELS}
+
+
 @pytest.mark.parametrize(
     "words", ["expected", "expected_1h", "expected_24h"], ids=["one value", "the nearest of several steps", "a day"]
 )

@@ -1,8 +1,8 @@
 """Grafana: a dashboard of the models, as JSON that can be imported, and a way to publish it.
 
-The panels read CloudWatch: the namespace ``aws-auto``, one metric per reading of the monitor, dimension ``Model``. The
-data source and the region are chosen in Grafana. The newest readings stand in a table above, so that the dashboard says
-something before the first point is in CloudWatch.
+The panels read CloudWatch: the namespace ``aws-auto``, one metric per reading of the monitor, dimension ``Model``, as
+``monitor --publish-readings`` writes them. The data source and the region are chosen in Grafana. The newest readings
+stand in a table above, so that the dashboard says something before the first point is in CloudWatch.
 """
 
 from __future__ import annotations
@@ -70,16 +70,9 @@ PANELS = (
     Panel(
         metric="model_latency",
         title="Latency",
-        unit="ms",
-        statistic="p95",
-        meaning="Time to answer one request, 95th percentile.",
-    ),
-    Panel(
-        metric="invocations",
-        title="Requests",
-        unit="short",
-        statistic="Sum",
-        meaning="Answered requests in each period.",
+        unit="s",
+        statistic="Maximum",
+        meaning="Time to answer one request, 95th percentile of the monitor's window.",
     ),
 )
 
@@ -219,7 +212,7 @@ def _chart(panel: Panel, models: Sequence[str], limit: float | None, place: Mapp
     return {
         "type": "timeseries",
         "title": panel.title,
-        "description": f"{panel.meaning}{bound}",
+        "description": f"{panel.meaning}{bound} Drawn from what aws-auto ml monitor --publish-readings wrote.",
         "datasource": _source(),
         "gridPos": dict(place),
         "fieldConfig": {"defaults": defaults, "overrides": []},

@@ -9,7 +9,7 @@ from aws_auto.errors import DeliveryError
 from aws_auto.pipeline.web.grafana import NAMESPACE, PANELS, TOKEN, URL, Grafana, dashboard
 
 MODELS = ("demand", "cost")
-LIMITS = {"data_drift_score": 0.3, "prediction_accuracy": 0.85, "model_latency": 200.0}
+LIMITS = {"data_drift_score": 0.3, "prediction_accuracy": 0.85, "model_latency": 0.2}
 
 
 def charts(board):
@@ -27,8 +27,10 @@ def test_the_uid_is_one_that_grafana_accepts():
     assert re.fullmatch(r"[a-zA-Z0-9_-]{1,40}", dashboard(MODELS, title="any title, however long " * 9)["uid"])
 
 
-def test_there_is_a_chart_for_drift_quality_latency_and_requests():
-    assert {"Data drift", "Quality", "Latency", "Requests"} <= set(charts(dashboard(MODELS)))
+def test_there_is_a_chart_for_drift_quality_and_latency_and_each_says_who_writes_it():
+    board = charts(dashboard(MODELS))
+    assert set(board) == {"Data drift", "Prediction drift", "Quality", "Latency"}
+    assert all("monitor --publish-readings" in panel["description"] for panel in board.values())
 
 
 def test_every_chart_asks_cloudwatch_for_every_model():
@@ -43,12 +45,12 @@ def test_every_chart_asks_cloudwatch_for_every_model():
 
 def test_units_are_set_and_limits_are_drawn_on_the_side_that_is_bad():
     board = charts(dashboard(MODELS, limits=LIMITS))
-    assert board["Latency"]["fieldConfig"]["defaults"]["unit"] == "ms"
+    assert board["Latency"]["fieldConfig"]["defaults"]["unit"] == "s"
     steps = {title: board[title]["fieldConfig"]["defaults"]["thresholds"]["steps"] for title in board}
     assert steps["Data drift"] == [{"color": "green", "value": None}, {"color": "red", "value": 0.3}]
     assert steps["Quality"] == [{"color": "red", "value": None}, {"color": "green", "value": 0.85}]
-    assert steps["Requests"] == [{"color": "green", "value": None}]
-    assert "Bad above 200." in board["Latency"]["description"]
+    assert steps["Prediction drift"] == [{"color": "green", "value": None}]
+    assert "Bad above 0.2." in board["Latency"]["description"]
     assert "Bad below 0.85." in board["Quality"]["description"]
 
 
