@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ import polars as pl
 from aws_auto.errors import SchemaError
 from aws_auto.frame import RESOURCE, parsed_times, zone
 from aws_auto.ml.features.calendar import public_holidays
-from aws_auto.ml.forecast.grid import DAY, HOUR_US, HourGrid
+from aws_auto.ml.forecast.grid import DAY, HOUR_US, HourGrid, columns_at, starts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,7 +52,9 @@ class Ahead:
     tz: str = "UTC"
 
     def signals(self, grid: HourGrid) -> tuple[Flags, ...]:
-        """Which hours of the grid and of the day after it belong to an event, and to a holiday, ``(R, hours + 24)``.
+        """Which columns of the grid and of the 24 after it belong to an event, and to a holiday, ``(R, columns + 24)``.
+
+        A column that is a part of a day, or a day, is one of the holiday that its middle lies in.
 
         A signal is there when it was asked for, whether or not any of its hours lies in the grid.
 
@@ -64,19 +67,21 @@ class Ahead:
     def _during(self, grid: HourGrid) -> Flags:
         out = np.zeros((len(grid.resources), grid.hours + DAY), dtype=bool)
         for event in self.events:
-            first = int(event.start.timestamp() // 3600) - grid.first
-            last = int(-(-event.end.timestamp() // 3600)) - grid.first
+            first = int(columns_at(math.floor(event.start.timestamp()), grid.step)) - grid.first
+            last = int(columns_at(math.ceil(event.end.timestamp()) - 1, grid.step)) + 1 - grid.first
             rows = [i for i, name in enumerate(grid.resources) if event.resource_id in (None, name)]
             out[rows, max(first, 0) : max(last, 0)] = True
         return out
 
     def _off(self, grid: HourGrid) -> Flags:
-        hours = pl.Series(HOUR_US * (grid.first + np.arange(grid.hours + DAY))).cast(pl.Datetime("us", "UTC"))
-        days = hours.dt.convert_time_zone(zone(self.tz).key).dt.date()
+        middle = HOUR_US * (min(grid.step, DAY) // 2 + DAY * np.arange(max(grid.step // DAY, 1)))
+        begins = starts(grid.first + np.arange(grid.hours + DAY), grid.step)
+        moments = pl.Series((begins[:, None] + middle).ravel()).cast(pl.Datetime("us", "UTC"))
+        days = moments.dt.convert_time_zone(zone(self.tz).key).dt.date()
         years = days.dt.year().unique().to_list()
         holidays = public_holidays(self.country or "", subdivision=self.subdivision, years=years)
-        off = days.is_in(holidays).to_numpy()
-        return np.broadcast_to(off, (len(grid.resources), len(off)))
+        off = np.asarray(days.is_in(holidays)).reshape(grid.hours + DAY, -1).any(axis=1)
+        return np.broadcast_to(off, (len(grid.resources), off.size))
 
 
 def events_of(table: pl.DataFrame, *, where: str = "events") -> tuple[Event, ...]:

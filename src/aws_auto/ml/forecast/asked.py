@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from aws_auto.ml.forecast.grid import WEEK
-
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -20,8 +18,9 @@ if TYPE_CHECKING:
 def told_answers(forecaster: Forecaster, panel: Panel, origins: Ints, *, since: int) -> Floats:
     """Quantiles at these columns, ``(R, O, S, levels)``, each knowing what came before it and nothing after.
 
-    Weights and widths follow the hours from ``since`` on that have a week before them in the grid; nothing is fitted.
-    The cost is that of so many hours, and an answer does not depend on which other columns are asked about.
+    Weights and widths follow the hours from ``since`` on that have a week (a long cycle of longer periods) before them
+    in the grid; nothing is fitted. The cost is that of so many hours, and an answer does not depend on which other
+    columns are asked about.
 
     Args:
         forecaster: as it was stored.
@@ -29,7 +28,7 @@ def told_answers(forecaster: Forecaster, panel: Panel, origins: Ints, *, since: 
         origins: columns, ascending and distinct.
         since: column of the first hour that the forecaster was not told when it was stored.
     """
-    first = max(since, WEEK) - panel.reach
+    first = max(since, panel.grid.long_cycle) - panel.reach
     told = origins >= first + panel.reach
     if not forecaster.every_hour or not told.any():
         return forecaster.quantiles(panel.design(origins))

@@ -1,4 +1,8 @@
-"""Hourly demand, one to four hours ahead: what the last four weeks say at each origin."""
+"""Demand, one to four hours ahead: what the last four weeks say at each origin.
+
+Where points lie farther apart than an hour a step is as long as they do, and so are all lags; what is a day and a
+week here are then the short and the long cycle of `HourGrid`.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from aws_auto.ml.forecast.grid import DAY, WEEK, HourGrid, trailing_mean
+from aws_auto.ml.forecast.grid import DAY, HourGrid, trailing_mean
 from aws_auto.ml.forecast.panel import Design
 
 if TYPE_CHECKING:
@@ -16,12 +20,13 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
 
-#: The specification's sequence length and horizon, in hours.
+#: The specification's sequence length and horizon, in points.
 SEQUENCE = 24
 HORIZON = 4
-MONTH = 4 * WEEK
-#: Changes against yesterday are trusted as a unit from this many on; before, changes from hour to hour are.
-LEAST_CHANGES = 48
+#: Changes against yesterday are trusted as a unit from two days of them on; before, changes from hour to hour are.
+LEAST_CYCLES = 2
+#: A size is known from a day of points on, and never from fewer than these.
+LEAST_POINTS = 7
 #: A series that hardly moves is measured in this share of its size, so that a ratio stays finite.
 STILL = 1e-3
 NOTHING = 1e-9
@@ -34,11 +39,11 @@ LAGS = (0, 1, 2, 3, 4, 5, 6, 8, 11, 17, 23)
 
 @dataclass(frozen=True)
 class DemandPanel:
-    """The grid of an hourly metric as a forecasting problem with steps of 1 to `HORIZON` hours.
+    """The grid of a metric as a forecasting problem with steps of 1 to `HORIZON` columns.
 
     Attributes:
-        grid: demand by hour.
-        known: what is known before it comes, such as events, ``(R, hours + 24)`` each.
+        grid: demand by hour, or by a longer period.
+        known: what is known before it comes, such as events, ``(R, columns + 24)`` each.
     """
 
     grid: HourGrid
@@ -60,6 +65,7 @@ class DemandPanel:
         four weeks, so that one model serves all sizes and levels.
         """
         grid = self.grid
+        day, week = grid.cycle, grid.long_cycle
         window = Window.of(grid, origins)
         target = origins[..., None] + np.arange(1, HORIZON + 1)
         shape = target.shape
@@ -70,15 +76,15 @@ class DemandPanel:
         def known(value: Floats, *others: Floats) -> Floats:
             return first_known(value, *others, over_steps(window.center))
 
-        lags = {h: grid.pick(origins - h) for h in range(DAY + 6)}
-        days = [grid.pick(target - DAY * d) for d in range(1, 8)]
-        weeks = [grid.pick(target - WEEK * w) for w in range(1, 5)]
+        lags = {h: grid.pick(origins - h) for h in range(max(SEQUENCE, day) + 6)}
+        days = [grid.pick(target - day * d) for d in range(1, 8)]
+        weeks = [grid.pick(target - week * w) for w in range(1, 5)]
         same_hour, same_week = mean_of(days), mean_of(weeks)
         last = over_steps(first_known(lags[0], lags[1], lags[2], window.center))
         yesterday = known(days[0], same_hour, last)
         last_week = known(weeks[0], same_hour, yesterday)
-        shifts = [_shift(lags, width) for width in (1, 3, 6)]
-        week_lags = [grid.pick(origins - WEEK - h) for h in range(3)]
+        shifts = [_shift(lags, day, width) for width in (1, 3, 6)]
+        week_lags = [grid.pick(origins - week - h) for h in range(3)]
         week_shift = _zero(mean_of([lags[h] - week_lags[h] for h in range(3)]))
         moved = yesterday + over_steps(_zero(shifts[1]))
         week_moved = last_week + over_steps(week_shift)
@@ -96,7 +102,7 @@ class DemandPanel:
         spread = [*window.spreads(), np.log1p(np.abs(window.center) / window.scale)]
         trees = [*(over_steps(s) for s in spread), *((x - center) / unit for x in (days[0], weeks[0]))]
         now = np.broadcast_to(origins[..., None], shape)
-        flags = [[_flag(signal, at) for at in (target, now, target - DAY, target - WEEK)] for signal in self.known]
+        flags = [[_flag(signal, at) for at in (target, now, target - day, target - week)] for signal in self.known]
         base = np.concatenate([base, *(RARE * (f[0] - x)[..., None] for f in flags for x in f[1:])], axis=-1)
         trees += [_deviation(days) / unit, *(x for f in flags for x in f)]
         trees += [*(np.broadcast_to(c, shape).astype(float) for c in _calendar(grid, target))]
@@ -111,7 +117,7 @@ class DemandPanel:
             grid=grid,
             origins=origins,
             marked=np.any([x > 0 for f in flags for x in f], axis=0) if flags else None,
-            rules={"last value": last, "same hour yesterday": yesterday, "same hour last week": last_week},
+            rules=_simple_rules(grid, last, yesterday, last_week, over_steps(window.month_mean(grid))),
             points={
                 "yesterday, moved": moved,
                 "last week, moved": week_moved,
@@ -142,29 +148,35 @@ class Window:
         def at(table: Floats) -> Floats:
             return replace(grid, values=table).pick(origins)
 
+        cycle, long_cycle = grid.cycle, grid.long_cycle
+        least, few = max(cycle, LEAST_POINTS), max(cycle // 4, 1)
         before = np.full_like(values, np.nan)
-        before[:, DAY:] = values[:, :-DAY]
+        before[:, cycle:] = values[:, :-cycle]
         hour = np.full_like(values, np.nan)
         hour[:, 1:] = values[:, :-1]
-        week_mean = at(trailing_mean(values, WEEK, SEQUENCE))
-        center = first_known(at(trailing_mean(values, DAY, DAY // 4)), week_mean)
-        size = at(trailing_mean(np.abs(values), WEEK, SEQUENCE))
-        rough = at(trailing_mean(np.abs(values - hour), DAY, DAY // 4))
+        week_mean = at(trailing_mean(values, long_cycle, least))
+        center = first_known(at(trailing_mean(values, cycle, few)), week_mean)
+        size = at(trailing_mean(np.abs(values), long_cycle, least))
+        rough = at(trailing_mean(np.abs(values - hour), cycle, few))
         change = first_known(
-            at(trailing_mean(np.abs(values - before), MONTH, LEAST_CHANGES)),
-            at(trailing_mean(np.abs(values - hour), WEEK, DAY // 4)),
+            at(trailing_mean(np.abs(values - before), 4 * long_cycle, LEAST_CYCLES * least)),
+            at(trailing_mean(np.abs(values - hour), long_cycle, few)),
             np.zeros_like(size),
         )
         scale = np.where(np.isfinite(size), np.maximum(change, np.maximum(STILL * size, NOTHING)), np.nan)
-        last_day = grid.pick(origins[..., None] - np.arange(DAY))
+        last_day = grid.pick(origins[..., None] - np.arange(SEQUENCE))
         blank = ~np.isfinite(last_day)
         low, high = (
             np.where(blank, np.inf, last_day).min(axis=-1),
             np.where(blank, -np.inf, last_day).max(axis=-1),
         )
         day = (low, high, _std(np.where(blank, np.nan, last_day)))
-        far = at(trailing_mean(np.abs(values - trailing_mean(values, WEEK, SEQUENCE)), WEEK, SEQUENCE))
+        far = at(trailing_mean(np.abs(values - trailing_mean(values, long_cycle, least)), long_cycle, least))
         return cls(center, scale, week_mean, day, far, rough)
+
+    def month_mean(self, grid: HourGrid) -> Floats:
+        """Of four weeks, where a column is a day or a week."""
+        return self.center if grid.step > DAY else first_known(self.week_mean, self.center)
 
     def spreads(self) -> list[Floats]:
         """Spread of the last day and week in units of the scale, NaN where unknown."""
@@ -173,15 +185,26 @@ class Window:
         return [np.where(np.isfinite(x), x, np.nan) / self.scale for x in raw]
 
 
-def _shift(lags: dict[int, Floats], width: int) -> Floats:
+def _simple_rules(grid: HourGrid, last: Floats, before: Floats, long_before: Floats, mean: Floats) -> dict[str, Floats]:
+    """What a forecaster has to beat, by the name that people know it by."""
+    if grid.step < DAY:
+        return {"last value": last, "same hour yesterday": before, "same hour last week": long_before}
+    cycle = "same day last week" if grid.step == DAY else "four weeks before"
+    return {"last value": last, cycle: before, "mean of four weeks": mean}
+
+
+def _shift(lags: dict[int, Floats], day: int, width: int) -> Floats:
     """How far the last ``width`` hours lie over the same hours of the day before."""
-    return mean_of([lags[h] - lags[h + DAY] for h in range(width)])
+    return mean_of([lags[h] - lags[h + day] for h in range(width)])
 
 
 def _usual_shift(grid: HourGrid, origins: Ints) -> Floats:
     """How far the last three hours lie over the mean of the same hours of seven days."""
     return mean_of(
-        [grid.pick(origins - h) - mean_of([grid.pick(origins - h - DAY * d) for d in range(1, 8)]) for h in range(3)]
+        [
+            grid.pick(origins - h) - mean_of([grid.pick(origins - h - grid.cycle * d) for d in range(1, 8)])
+            for h in range(3)
+        ]
     )
 
 

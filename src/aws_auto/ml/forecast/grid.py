@@ -1,4 +1,7 @@
-"""A metric of many resources on one regular hourly grid, so that a lag is a shift by time and never by row."""
+"""A metric of many resources on one regular grid, so that a lag is a shift by time and never by row.
+
+A column is an hour, or as many hours as the points of the metric lie apart: a part of a day, a day, or a week.
+"""
 
 from __future__ import annotations
 
@@ -22,25 +25,36 @@ DAY = 24
 WEEK = 168
 HOUR_US = 3_600_000_000
 
-#: Older hours are left out: one stray timestamp must not make the grid decades wide.
+#: Older columns are left out: one stray timestamp must not make the grid decades wide.
 MOST_HOURS = 2 * 366 * DAY
+#: Hours that a column may hold; a day is a whole number of them, or they are whole days.
+STEPS = (1, 2, 3, 4, 6, 8, 12, DAY, WEEK)
+#: Columns of the short and the long cycle of demand where a column is a day or longer: a week and four of them, four
+#: weeks and a year. Where it is shorter they are a day and a week.
+CYCLES = {DAY: (7, 28), WEEK: (4, 52)}
+#: 1970-01-01 was a Thursday; the weeks of a grid begin on Mondays.
+MONDAY = 4 * DAY
+#: Points that come a little late still come every hour.
+LATE = 1.1
 
 Kind = Literal["sum", "mean"]
 
 
 @dataclass(frozen=True)
 class HourGrid:
-    """Values by resource (rows) and hour (columns); NaN where nothing was seen.
+    """Values by resource (rows) and period of ``step`` hours (columns); NaN where nothing was seen.
 
     Attributes:
         resources: row names, sorted.
-        first: hours since 1970-01-01 UTC of column 0.
+        first: periods since 1970 of column 0; see `columns_at`.
         values: shape ``(len(resources), hours)``.
+        step: hours in a column, one of `STEPS`.
     """
 
     resources: tuple[str, ...]
     first: int
     values: Floats
+    step: int = 1
 
     @property
     def hours(self) -> int:
@@ -49,23 +63,32 @@ class HourGrid:
 
     def part(self, rows: slice) -> HourGrid:
         """The same of some of the resources."""
-        return HourGrid(self.resources[rows], self.first, self.values[rows])
+        return HourGrid(self.resources[rows], self.first, self.values[rows], self.step)
+
+    @property
+    def cycle(self) -> int:
+        """Columns of a day; of a week where a column is a day, of four weeks where it is a week."""
+        return cycles(self.step)[0]
+
+    @property
+    def long_cycle(self) -> int:
+        """Columns of a week; of four weeks where a column is a day, of a year where it is a week."""
+        return cycles(self.step)[1]
 
     def time(self, column: int) -> datetime:
-        """Start of the hour of that column."""
-        return datetime.fromtimestamp(0, UTC) + timedelta(hours=self.first + int(column))
+        """When that column begins."""
+        return datetime.fromtimestamp(0, UTC) + timedelta(hours=int(self._hours(np.asarray(column))))
 
     def hour_of_day(self, columns: Ints) -> Ints:
         """0 to 23, UTC."""
-        return np.asarray((self.first + columns) % DAY)
+        return np.asarray(self._hours(columns) % DAY)
 
     def day_of_week(self, columns: Ints) -> Ints:
         """Monday 0 to Sunday 6, UTC; 1970-01-01 was a Thursday."""
-        return np.asarray(((self.first + columns) // DAY + 3) % 7)
+        return np.asarray((self._hours(columns) // DAY + 3) % 7)
 
-    def day(self, columns: Ints) -> Ints:
-        """Days since 1970-01-01."""
-        return np.asarray((self.first + columns) // DAY)
+    def _hours(self, columns: Ints) -> Ints:
+        return starts(self.first + columns, self.step) // HOUR_US
 
     def at(self, columns: Ints) -> Floats:
         """``values[:, columns]``, NaN for columns outside of the grid; columns may have any shape."""
@@ -85,17 +108,47 @@ class HourGrid:
         return np.where(seen.any(axis=1), last, -1)
 
 
-def hourly(data: pl.DataFrame, metric: str, kind: Kind) -> HourGrid:
-    """The metric by hour: its mean, or the sum that the hour would have with no point missing.
+def columns_at(seconds: Ints | int, step: int) -> Ints:
+    """Periods of ``step`` hours from 1970 on (its first Monday, for weeks) to the one that holds each moment."""
+    return np.asarray((np.asarray(seconds) - _offset(step) * 3600) // (3600 * step))
 
-    An hour with fewer than half of its points is unknown, not small.
+
+def starts(periods: Ints, step: int) -> Ints:
+    """When each of these periods begins, microseconds since 1970; the inverse of `columns_at`."""
+    return np.asarray((periods * step + _offset(step)) * HOUR_US)
+
+
+def _offset(step: int) -> int:
+    return MONDAY if step == WEEK else 0
+
+
+def usual_gaps(data: pl.DataFrame, metric: str) -> dict[str, float]:
+    """Seconds between the points of each resource that has two or more.
+
+    The first quartile, so that a series of which two thirds are missing still has the period that it is sampled with.
+    """
+    rows = data.filter(pl.col(metric).is_not_null()).sort(RESOURCE, TIMESTAMP)
+    gaps = rows.select(RESOURCE, gap=pl.col(TIMESTAMP).diff().dt.total_seconds().over(RESOURCE)).drop_nulls()
+    return dict(gaps.group_by(RESOURCE).agg(pl.col("gap").quantile(0.25, "lower")).iter_rows())
+
+
+def step_for(gap: float) -> int | None:
+    """The shortest of `STEPS` that points so many seconds apart can fill, None where they lie farther apart."""
+    return next((step for step in STEPS if gap <= LATE * 3600 * step), None)
+
+
+def gridded(data: pl.DataFrame, metric: str, kind: Kind, *, step: int = 1) -> HourGrid:
+    """The metric by period of ``step`` hours: its mean, or the sum that the period would have with no point missing.
+
+    A period with fewer than half of its points is unknown, not small.
 
     Args:
         data: ``resource_id``, ``timestamp``, the metric.
         metric: a column.
         kind: ``sum`` for counts of a period, ``mean`` for levels and rates.
+        step: one of `STEPS`.
 
-    Hours older than two years before the newest one are left out.
+    Hours older than two years before the newest one are left out; of longer periods as many.
 
     Raises:
         SchemaError: there is no such column.
@@ -108,24 +161,37 @@ def hourly(data: pl.DataFrame, metric: str, kind: Kind) -> HourGrid:
     rows = data.select(RESOURCE, TIMESTAMP, value=pl.col(metric)).drop_nulls("value").sort(RESOURCE, TIMESTAMP)
     if rows.is_empty():
         raise NotEnoughData("holds no value", where=metric)
-    step = pl.col(TIMESTAMP).diff().dt.total_seconds().median().over(RESOURCE).fill_null(3600.0).clip(1, 3600)
-    by_hour = (
-        rows.with_columns(per_hour=3600.0 / step, hour=pl.col(TIMESTAMP).dt.epoch("us") // HOUR_US)
-        .group_by(RESOURCE, "hour")
-        .agg(pl.col("value").mean(), points=pl.len(), per_hour=pl.col("per_hour").first())
-        .filter(pl.col("points") >= 0.5 * pl.col("per_hour"))
-        .filter(pl.col("hour") > pl.col("hour").max() - MOST_HOURS)
-        .with_columns(value=pl.col("value") * (pl.col("per_hour") if kind == "sum" else 1.0))
+    whole = 3600.0 * step
+    gap = pl.col(TIMESTAMP).diff().dt.total_seconds().median().over(RESOURCE).fill_null(whole).clip(1, whole)
+    period = (pl.col(TIMESTAMP).dt.epoch("us") - _offset(step) * HOUR_US) // (HOUR_US * step)
+    by_period = (
+        rows.with_columns(usual=whole / gap, period=period)
+        .group_by(RESOURCE, "period")
+        .agg(pl.col("value").mean(), points=pl.len(), usual=pl.col("usual").first())
+        .filter(pl.col("points") >= 0.5 * pl.col("usual"))
+        .filter(pl.col("period") > pl.col("period").max() - MOST_HOURS)
+        .with_columns(value=pl.col("value") * (pl.col("usual") if kind == "sum" else 1.0))
     )
     resources = tuple(rows[RESOURCE].unique().sort().to_list())
-    if by_hour.is_empty():
-        raise NotEnoughData("no hour has half of its points", where=metric)
-    hours = by_hour["hour"].to_numpy()
-    first = int(hours.min())
-    values = np.full((len(resources), int(hours.max()) - first + 1), np.nan)
+    if by_period.is_empty():
+        raise NotEnoughData(f"no {named(step)} has half of its points", where=metric)
+    periods = by_period["period"].to_numpy()
+    first = int(periods.min())
+    values = np.full((len(resources), int(periods.max()) - first + 1), np.nan)
     row = {name: i for i, name in enumerate(resources)}
-    values[[row[name] for name in by_hour[RESOURCE].to_list()], hours - first] = by_hour["value"].to_numpy()
-    return HourGrid(resources, first, values)
+    values[[row[name] for name in by_period[RESOURCE].to_list()], periods - first] = by_period["value"].to_numpy()
+    return HourGrid(resources, first, values, step)
+
+
+def cycles(step: int) -> tuple[int, int]:
+    """Columns of the short and of the long cycle of a grid with this step; see `HourGrid`."""
+    return CYCLES.get(step, (DAY // step, WEEK // step))
+
+
+def named(step: int, *, many: bool = False) -> str:
+    """``hour``, ``days``, ``periods of 3 hours``."""
+    s = "s" if many else ""
+    return {1: f"hour{s}", DAY: f"day{s}", WEEK: f"week{s}"}.get(step, f"period{s} of {step} hours")
 
 
 def trailing_mean(values: Floats, width: int, least: int) -> Floats:

@@ -162,7 +162,7 @@ def _sequence(design: Design, mask: NDArray[np.bool_]) -> Singles:
         values = np.where(inside, grid.values[row[:, None], np.clip(columns, 0, grid.hours - 1)], np.nan)
         return (values - center) / design.scale[mask][:, None]
 
-    now, day, week = at(hours), at(hours - DAY), at(hours - WEEK)
+    now, day, week = at(hours), at(hours - grid.cycle), at(hours - grid.long_cycle)
     now = np.where(np.isfinite(now), now, np.where(np.isfinite(day), day, 0.0))
     day = np.where(np.isfinite(day), day, now)
     week = np.where(np.isfinite(week), week, day)

@@ -15,7 +15,7 @@ from aws_auto.ml.evaluation import metrics
 from aws_auto.ml.features import assemble
 from aws_auto.ml.features.feature_set import FeatureSet
 from aws_auto.ml.forecast.daily_cost import DailyCostPanel
-from aws_auto.ml.forecast.grid import HOUR_US, hourly
+from aws_auto.ml.forecast.grid import HOUR_US, gridded
 from aws_auto.ml.forecast.panel import Rule, recent_origins
 from aws_auto.ml.recipes import charts, recipe
 from aws_auto.ml.recipes.panel import PanelPredictor
@@ -135,7 +135,7 @@ def hourly_frame(data: pl.DataFrame) -> MetricFrame:
 
 def panel_of(rows: pl.DataFrame, settings: Mapping[str, Any]) -> DailyCostPanel:
     """The forecasting problem in these rows, with the features that were learned from; absent ones are unknown."""
-    grid = hourly(rows, COST, "mean")
+    grid = gridded(rows, COST, "mean")
     engineered = assemble.build(hourly_frame(rows), groups=GROUPS)
     row_of = {name: i for i, name in enumerate(grid.resources)}
     row = np.array([row_of.get(name, -1) for name in engineered[RESOURCE].to_list()])

@@ -14,7 +14,7 @@ from aws_auto.frame import RESOURCE, TIMESTAMP
 from aws_auto.ml import files
 from aws_auto.ml.forecast import panel as panels
 from aws_auto.ml.forecast.asked import told_answers
-from aws_auto.ml.forecast.grid import DAY, HOUR_US
+from aws_auto.ml.forecast.grid import DAY, WEEK, columns_at, cycles, named, starts
 from aws_auto.ml.forecast.levels import at_levels
 from aws_auto.ml.forecast.panel import LEVELS, Forecaster, Panel, Rule
 from aws_auto.results import Field
@@ -32,9 +32,10 @@ if TYPE_CHECKING:
 class PanelPredictor:
     """Answers for each row with the forecast that could be made when the row's hour was over.
 
-    A row in the middle of an hour is answered from the hour before. Columns of the answer, for each step such as
-    ``1h``: ``expected_1h`` (median), ``low_1h``, ``high_1h`` (80 % interval); ``forecast_from`` is the start of
-    step 1; ``note`` says why there is no answer. History is what the rows themselves hold: send at least 24 hours
+    A row in the middle of an hour (of a longer period, where the model was trained on points that lie farther apart) is
+    answered from the one before. Columns of the answer, for each step such as
+    ``1h`` or ``1d``: ``expected_1h`` (median), ``low_1h``, ``high_1h`` (80 % interval); ``forecast_from`` is the start
+    of step 1; ``note`` says why there is no answer. History is what the rows themselves hold: send at least 24 points
     of a resource, better four weeks. Hours that came since the training and have a week before them in the rows also
     tell the model which of its members to believe and how wide to be, each answer by what came before it.
     """
@@ -49,6 +50,7 @@ class PanelPredictor:
     panel_of: Callable[[pl.DataFrame, Mapping[str, Any]], Panel] = field(repr=False)
     further: Forecaster | None = None
     further_of: Callable[[Panel], Panel] | None = field(default=None, repr=False)
+    hours: int = 1
 
     def predict(self, rows: pl.DataFrame) -> pl.DataFrame:
         """One answer per row, in the order given; never looks past the row's own time.
@@ -58,12 +60,12 @@ class PanelPredictor:
         """
         self._check(rows)
         answers = np.full((len(rows), len(self.steps), len(LEVELS)), np.nan)
-        origin_hour = origin_hours(rows)
+        origin = origins_of(rows, self.hours)
         try:
             panel = self.panel_of(unique(rows), self.settings)
         except NotEnoughData:
-            return self._table(rows, origin_hour, answers)
-        column = origin_hour - panel.grid.first
+            return self._table(rows, origin, answers)
+        column = origin - panel.grid.first
         inside = (column >= 0) & (column < panel.grid.hours)
         row_of = {name: i for i, name in enumerate(panel.grid.resources)}
         row = np.array([row_of.get(name, -1) for name in rows[RESOURCE].to_list()], dtype=np.int64)
@@ -71,20 +73,21 @@ class PanelPredictor:
         if asked.any():
             origins, place = np.unique(column[asked], return_inverse=True)
             answers[asked] = self.answers(panel, origins)[row[asked], place]
-        return self._table(rows, origin_hour, answers)
+        return self._table(rows, origin, answers)
 
     def quantiles(self, rows: pl.DataFrame, levels: Sequence[float], *, horizon: int | None = None) -> pl.DataFrame:
-        """Quantiles of the next hours of each resource, from its newest hour in the rows that was over.
+        """Quantiles of the next hours (or longer periods) of each resource, from the newest in its rows that was over.
 
         Args:
             rows: history as for `predict`, up to now.
             levels: in (0, 1), in any order; beyond those that were learned, a normal tail.
-            horizon: how many hours ahead; default as far as `predict` looks. Hours beyond that are answered by the
-                calendar of the last weeks (yesterday, last week, the usual day, weighed by how each did of late).
+            horizon: how many of them ahead; default as far as `predict` looks. Those beyond are answered by the
+                calendar of the last weeks (yesterday, last week, the usual day, weighed by how each did of late), up to
+                a day of hours, or a week of days.
 
         Returns:
-            ``resource_id``, ``timestamp`` (start of the hour that is forecast), ``horizon`` (1 is the next hour) and
-            one column for each level, such as ``q0.5``; a resource whose history is too short has no rows.
+            ``resource_id``, ``timestamp`` (start of what is forecast), ``horizon`` (1 is the next one) and one
+            column for each level, such as ``q0.5``; a resource whose history is too short has no rows.
 
         Raises:
             SchemaError: a required column is missing.
@@ -92,18 +95,19 @@ class PanelPredictor:
         """
         self._check(rows)
         at_levels(np.zeros(len(self.forecaster.levels)), self.forecaster.levels, levels)
-        steps = tuple(int(step.removesuffix("h")) for step in self.steps)
+        steps = tuple(hours_of(step) // self.hours for step in self.steps)
         wanted = steps[-1] if horizon is None else horizon
-        reach = DAY if self.further else steps[-1]
+        reach = cycles(self.hours)[0] if self.further else steps[-1]
         if not 1 <= wanted <= reach:
+            words = named(self.hours, many=True)
             raise UsageError(
-                f"no forecast {wanted} hours ahead: this model looks 1 to {reach} hours ahead", where="horizon"
+                f"no forecast {wanted} {words} ahead: this model looks 1 to {reach} {words} ahead", where="horizon"
             )
         try:
             panel = self.panel_of(unique(rows), self.settings)
         except NotEnoughData:
             return _quantile_table(levels, [])
-        newest = rows.select(RESOURCE, hour=pl.Series(origin_hours(rows))).group_by(RESOURCE).max()
+        newest = rows.select(RESOURCE, column=pl.Series(origins_of(rows, self.hours))).group_by(RESOURCE).max()
         column = dict(newest.iter_rows())
         at = np.array([column[name] for name in panel.grid.resources]) - panel.grid.first
         origins, place = np.unique(np.clip(at, 0, panel.grid.hours - 1), return_inverse=True)
@@ -112,11 +116,11 @@ class PanelPredictor:
         if self.further and self.further_of and wanted > steps[-1]:
             later = self._told(self.further, self.further_of(panel), origins)[row, place]
             found = np.concatenate([found, at_levels(later, self.further.levels, levels)], axis=1)
-            steps = tuple(range(1, DAY + 1))
+            steps = tuple(range(1, reach + 1))
         return _quantile_table(
             levels,
             [
-                (name, (int(at[r]) + panel.grid.first + step) * HOUR_US, step, *found[r, s])
+                (name, int(starts(at[r] + panel.grid.first + step, self.hours)), step, *found[r, s])
                 for r, name in enumerate(panel.grid.resources)
                 for s, step in enumerate(steps)
                 if step <= wanted and np.isfinite(found[r, s]).all()
@@ -128,7 +132,7 @@ class PanelPredictor:
         return panels.usual(self._told(self.forecaster, panel, origins), self.forecaster.levels)
 
     def _told(self, forecaster: Forecaster, panel: Panel, origins: Ints) -> Floats:
-        since = int(self.trained_until.timestamp()) // 3600 + 1 - panel.grid.first
+        since = int(columns_at(int(self.trained_until.timestamp()), self.hours)) + 1 - panel.grid.first
         return told_answers(forecaster, panel, origins, since=since)
 
     def _check(self, rows: pl.DataFrame) -> None:
@@ -145,6 +149,7 @@ class PanelPredictor:
             {
                 "metric": self.metric,
                 "steps": list(self.steps),
+                "hours": self.hours,
                 "schema": [vars(f) for f in self.schema],
                 "trained_until": self.trained_until.isoformat(),
                 "settings": dict(self.settings),
@@ -173,6 +178,7 @@ class PanelPredictor:
                 recipe=recipe,
                 metric=body["metric"],
                 steps=tuple(body["steps"]),
+                hours=int(body["hours"]),
                 schema=tuple(Field(**f) for f in body["schema"]),
                 forecaster=panels.forecaster_of(body["forecaster"], parts),
                 trained_until=datetime.fromisoformat(body["trained_until"]),
@@ -189,9 +195,11 @@ class PanelPredictor:
         """True when a simple rule answers."""
         return isinstance(self.forecaster, Rule)
 
-    def _table(self, rows: pl.DataFrame, origin_hour: Ints, answers: Floats) -> pl.DataFrame:
+    def _table(self, rows: pl.DataFrame, origin: Ints, answers: Floats) -> pl.DataFrame:
         start = (
-            pl.Series("forecast_from", (origin_hour + 1) * HOUR_US).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+            pl.Series("forecast_from", starts(origin + 1, self.hours))
+            .cast(pl.Datetime("us"))
+            .dt.replace_time_zone("UTC")
         )
         columns = {
             f"{word}_{step}": answers[:, s, level]
@@ -218,12 +226,22 @@ def unique(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.unique([RESOURCE, TIMESTAMP], keep="last", maintain_order=True).sort(RESOURCE, TIMESTAMP)
 
 
-def origin_hours(rows: pl.DataFrame) -> Ints:
-    """Hours since 1970 of the last hour that was over when each row's own period was."""
+def origins_of(rows: pl.DataFrame, hours: int) -> Ints:
+    """The last period of so many hours since 1970 that was over when each row's own period was."""
     step = pl.col(TIMESTAMP).unique().sort().diff().dt.total_seconds().median().over(RESOURCE)
-    seconds = pl.col(TIMESTAMP).dt.epoch("s")
-    return np.asarray(
-        rows.select(((seconds + step.fill_null(3600.0).clip(1, 3600)) // 3600).cast(pl.Int64) - 1)
-        .to_series()
-        .to_numpy()
-    )
+    whole = 3600.0 * hours
+    over = rows.select(pl.col(TIMESTAMP).dt.epoch("s") + step.fill_null(whole).clip(1, whole)).to_series()
+    return columns_at(over.to_numpy(), hours).astype(np.int64) - 1
+
+
+def step_name(step: int, hours: int) -> str:
+    """Of so many columns of so many hours each: ``4h``, ``2d``, ``1w``."""
+    return f"{step}{_UNITS[hours]}" if hours in _UNITS else f"{step * hours}h"
+
+
+def hours_of(step: str) -> int:
+    """How far ahead `step_name` says."""
+    return int(step[:-1]) * next(hours for hours, unit in _UNITS.items() if step.endswith(unit))
+
+
+_UNITS = {1: "h", DAY: "d", WEEK: "w"}

@@ -10,7 +10,7 @@ from aws_auto.errors import NotEnoughData
 from aws_auto.ml.evaluation import metrics
 from aws_auto.ml.evaluation.backtest import Contest, judge, plain_loss, rolling_origins
 from aws_auto.ml.forecast import panel as panels
-from aws_auto.ml.forecast.grid import HOUR_US
+from aws_auto.ml.forecast.grid import columns_at
 from aws_auto.ml.forecast.panel import LEVELS, Rule
 from aws_auto.ml.recipes.panel import unique
 from aws_auto.results import Quality
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def quality(predictor: PanelPredictor, frame: MetricFrame, *, since: datetime, what: str) -> Quality | None:
-    """The champion's quantile loss beside the best simple rule's on every hour from ``since`` on.
+    """The champion's quantile loss beside the best simple rule's on every hour (or longer period) from ``since`` on.
 
     The independent units are resources: a day of one resource is one story. Both answer from the hours before each
     origin only. None when no forecast made since then has met its truth on at least two resources.
@@ -32,7 +32,7 @@ def quality(predictor: PanelPredictor, frame: MetricFrame, *, since: datetime, w
         panel = predictor.panel_of(unique(frame.data), predictor.settings)
     except NotEnoughData:
         return None
-    start = int(since.timestamp() * 1e6) // HOUR_US - panel.grid.first
+    start = int(columns_at(int(since.timestamp()), panel.grid.step)) - panel.grid.first
     origins = rolling_origins(start - 1, panel.grid.hours - panel.reach - 1, 1)
     if start < 1 or not len(origins):
         return None

@@ -22,7 +22,7 @@ from aws_auto.ml.evaluation.backtest import (
     typical_loss,
 )
 from aws_auto.ml.forecast import panel as panels
-from aws_auto.ml.forecast.grid import DAY, HOUR_US
+from aws_auto.ml.forecast.grid import DAY, HourGrid, columns_at, named
 from aws_auto.ml.forecast.panel import LEVELS, Boosted, Design, Family, Learned, Panel, Rule
 from aws_auto.ml.recipes import recipe
 from aws_auto.ml.recipes.panel import PanelPredictor
@@ -42,8 +42,10 @@ if TYPE_CHECKING:
 LEAST_DAYS = 10
 LEAST_SHARE = 0.5
 LEAST_CELLS = 100
-#: Hours without which nothing can be judged, and hours that belong together when there are no days to count.
-LEAST_YOUNG = 2 * DAY
+#: Columns without which nothing is fitted, however many days they are.
+LEAST_COLUMNS = 80
+#: Columns without which nothing can be judged, and columns that belong together when there are no days to count.
+LEAST_YOUNG = 16
 BLOCK = 6
 
 
@@ -97,7 +99,7 @@ def run_trial(  # noqa: PLR0913 - one call, every argument named
     Args:
         panel: the problem.
         metric: the column that is forecast.
-        every: hours between held-back origins.
+        every: columns between held-back origins.
         what: the quantity, for the words of the report.
         seed: of everything random.
         champion: is asked about the same held-back origins.
@@ -105,17 +107,17 @@ def run_trial(  # noqa: PLR0913 - one call, every argument named
         progress: told what is done.
         family: what is fitted.
         young: the history is too short to fit anything, and ``family`` does not: it is judged on the second half, in
-            blocks of `BLOCK` hours.
+            blocks of `BLOCK` columns.
 
     Raises:
         NotEnoughData: too short a history, or nothing in it to judge.
     """
     parts = (
-        _halves(panel.grid.hours, what)
+        _halves(panel.grid, what)
         if young
-        else split(panel.grid.hours, day=DAY, least_days=LEAST_DAYS, where=what)
+        else split(panel.grid.hours, day=panel.grid.cycle, least_days=LEAST_DAYS, where=what)
     )
-    block = BLOCK if young else DAY
+    block = BLOCK if young else panel.grid.cycle
     least = 0 if young else LEAST_CELLS
     floor = 0.0 if np.nanmin(panel.grid.values) >= 0 else None
     progress("calibrate on the past", 0, 4)
@@ -134,7 +136,8 @@ def run_trial(  # noqa: PLR0913 - one call, every argument named
     progress("judge", 2, 4)
     theirs, notes = _asked(champion, panel, origins, rows, test, metric)
     scored = _scored(answers, theirs, test, past, panel, origins, what, block)
-    backtests = tuple(_contest(scored, *contest, what, seed, block) for contest in _CONTESTS)
+    unit = _units(panel.grid, block)
+    backtests = tuple(_contest(scored, *contest, what, seed, unit) for contest in _CONTESTS)
     progress("fit on everything", 3, 4)
     final = _fitted(family, panel, parts.end, floor=floor, seed=seed, what=what, least=least, before=trial)
     newest = panel.design(panels.recent_origins(panel, parts.end))
@@ -182,18 +185,23 @@ _CONTESTS = (
 )
 
 
-def _halves(hours: int, what: str) -> Split:
+def is_young(grid: HourGrid) -> bool:
+    """Whether the history is too short to fit anything."""
+    return grid.hours < max(LEAST_DAYS * grid.cycle, LEAST_COLUMNS)
+
+
+def _halves(grid: HourGrid, what: str) -> Split:
     """The second half is judged; the first one tells the simple rules how they err.
 
     Raises:
-        NotEnoughData: fewer than `LEAST_YOUNG` hours.
+        NotEnoughData: fewer than two days of hours, or `LEAST_YOUNG` longer periods.
     """
-    if hours < LEAST_YOUNG:
-        raise NotEnoughData(
-            f"{hours} hours of history, at least {LEAST_YOUNG} are needed to judge a forecast", where=what
-        )
-    test = max(hours // 2, DAY)
-    return Split(calibrate=test, test=test, end=hours)
+    least = max(2 * grid.cycle, LEAST_YOUNG)
+    if grid.hours < least:
+        said = f"{grid.hours} {named(grid.step, many=True)} of history, at least {least} are needed to judge a forecast"
+        raise NotEnoughData(said, where=what)
+    test = max(grid.hours // 2, least // 2)
+    return Split(calibrate=test, test=test, end=grid.hours)
 
 
 def _fitted(
@@ -210,7 +218,7 @@ def _fitted(
     design = panel.design(panels.sampled_origins(panel, limit, seed))
     if (design.answerable() & np.isfinite(design.truth)).sum() < least:
         raise NotEnoughData(
-            f"fewer than {least} hours can be learned from in the first half of the history", where=what
+            f"fewer than {least} {named(panel.grid.step, many=True)} of the first half can be learned from", where=what
         )
     fitted: Learned = family.fit(design, floor=floor, seed=seed, before=before)
     return fitted
@@ -283,19 +291,25 @@ def _by_unit(loss: Floats, unit: Ints) -> Floats:
 
 
 def _contest(
-    scored: _Scored, loss: str, statistic: Statistic, metric: str, what: str, seed: int, block: int
+    scored: _Scored, loss: str, statistic: Statistic, metric: str, what: str, seed: int, unit: str
 ) -> BackTest:
     rows = {name: losses[loss] for name, losses in scored.losses.items()}
     contest = Contest(
         metric=metric,
         unit=f"share of mean {what}",
-        unit_of_n="held-back days" if block == DAY else f"held-back blocks of {block} hours",
+        unit_of_n=f"held-back {unit}",
         ours=rows.pop("ours"),
         baselines=rows,
         statistic=statistic,
         fresh=None if scored.fresh is None else {name: losses[loss] for name, losses in scored.fresh.items()},
     )
     return judge(contest, seed=seed)
+
+
+def _units(grid: HourGrid, block: int) -> str:
+    """What so many columns are: ``days``, ``weeks``, ``blocks of 6 hours``."""
+    whole = {DAY: "days", DAY * 7: "weeks"}.get(block * grid.step)
+    return whole or f"blocks of {block} {named(grid.step, many=True)}"
 
 
 def _calibration(ours: Floats, truth: Floats, what: str) -> tuple[Calibration, ...]:
@@ -332,6 +346,8 @@ def _asked(
         return None, ()
     if not isinstance(champion, PanelPredictor) or champion.metric != metric:
         return None, ("the champion forecasts another metric and was not compared",)
+    if champion.hours != panel.grid.step:
+        return None, (f"the champion forecasts {named(champion.hours, many=True)} and was not compared",)
     border, end = panel.grid.time(int(origins[0]) + 1), panel.grid.time(panel.grid.hours)
     since, notes = recipe.fresh_from(champion.trained_until, border=border, end=end)
     if since is None:
@@ -340,7 +356,7 @@ def _asked(
     out = np.full((*test.truth.shape, len(LEVELS)), np.nan)
     row_of = {name: i for i, name in enumerate(test.resources)}
     place = {int(hour): i for i, hour in enumerate(panel.grid.first + origins + 1)}
-    hours = (table["forecast_from"].to_physical() // HOUR_US).to_numpy()
+    hours = columns_at((table["forecast_from"].to_physical() // 1_000_000).to_numpy(), panel.grid.step)
     at = [(row_of.get(name, -1), place.get(int(h), -1)) for name, h in zip(table[RESOURCE], hours, strict=True)]
     row, column = np.array(at).T
     first = sum(panel.grid.time(int(origin) + 1) < since for origin in origins)

@@ -12,6 +12,7 @@ import polars as pl
 from aws_auto.errors import NotEnoughData, UsageError
 from aws_auto.frame import RESOURCE, TIMESTAMP
 from aws_auto.ml.cost.prices import lookup
+from aws_auto.ml.forecast.grid import named
 from aws_auto.ml.scaling import capacity
 from aws_auto.ml.scaling.fleet import Offer, weights
 from aws_auto.ml.scaling.performance import situations, with_latencies
@@ -96,7 +97,7 @@ def forecast_demand(model: PanelPredictor, rows: pl.DataFrame, *, horizon: int) 
     """Ask the demand forecaster.
 
     Raises:
-        UsageError: the model forecasts something else than requests, or not so far ahead.
+        UsageError: the model forecasts something else than requests an hour, or not so far ahead.
         NotEnoughData: no resource can be forecast.
     """
     if model.metric not in COUNTS:
@@ -104,6 +105,13 @@ def forecast_demand(model: PanelPredictor, rows: pl.DataFrame, *, horizon: int) 
             f"the demand forecaster was trained on {model.metric}, and instances are planned for requests",
             where="demand-forecaster",
             hint="train it on data with request_count",
+        )
+    if model.hours > 1:
+        raise UsageError(
+            f"the demand forecaster forecasts {named(model.hours, many=True)}, and instances are planned for hours:"
+            f" what the busiest hour of a {named(model.hours)} needs cannot be told from all of it",
+            where="demand-forecaster",
+            hint="train it on points an hour apart or less",
         )
     table = model.quantiles(rows, LEVELS, horizon=horizon)
     if table.is_empty():

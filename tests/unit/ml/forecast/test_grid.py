@@ -8,7 +8,7 @@ import pytest
 
 from aws_auto.errors import NotEnoughData, SchemaError
 from aws_auto.frame import MetricFrame
-from aws_auto.ml.forecast.grid import MOST_HOURS, HourGrid, hourly, trailing_mean
+from aws_auto.ml.forecast.grid import MOST_HOURS, HourGrid, gridded, trailing_mean
 
 START = datetime(2026, 1, 5, tzinfo=UTC)  # a Monday
 
@@ -20,31 +20,31 @@ def table(values, minutes=5, resource="a", metric="request_count"):
 
 def test_counts_are_summed_and_levels_averaged():
     data = table([2.0] * 24)
-    assert hourly(data, "request_count", "sum").values.tolist() == [[24.0, 24.0]]
-    assert hourly(data, "request_count", "mean").values.tolist() == [[2.0, 2.0]]
+    assert gridded(data, "request_count", "sum").values.tolist() == [[24.0, 24.0]]
+    assert gridded(data, "request_count", "mean").values.tolist() == [[2.0, 2.0]]
 
 
 def test_an_hour_with_missing_points_keeps_its_size():
     values = [2.0] * 24
     values[3] = values[7] = None
-    assert hourly(table(values), "request_count", "sum").values.tolist() == [[24.0, 24.0]]
+    assert gridded(table(values), "request_count", "sum").values.tolist() == [[24.0, 24.0]]
 
 
 def test_an_hour_with_fewer_than_half_of_its_points_is_unknown():
     values = [2.0] * 36
     values[12:20] = [None] * 8
-    assert np.isnan(hourly(table(values), "request_count", "sum").values[0, 1])
+    assert np.isnan(gridded(table(values), "request_count", "sum").values[0, 1])
 
 
 def test_a_gap_shifts_nothing():
     data = table([1.0, 2.0, 3.0, 4.0], minutes=60)
-    grid = hourly(data.filter(pl.col("request_count") != 2), "request_count", "sum")
+    grid = gridded(data.filter(pl.col("request_count") != 2), "request_count", "sum")
     assert grid.at(np.array([0, 2, 3, 99])).tolist()[0][:3] == [1.0, 3.0, 4.0]
     assert np.isnan(grid.at(np.array([1, 99]))).all()
 
 
 def test_hours_and_days_are_those_of_the_calendar():
-    grid = hourly(table([1.0] * 48, minutes=60), "request_count", "sum")
+    grid = gridded(table([1.0] * 48, minutes=60), "request_count", "sum")
     assert grid.time(0) == START
     assert grid.hour_of_day(np.array([0, 25])).tolist() == [0, 1]
     assert grid.day_of_week(np.array([0, 25])).tolist() == [0, 1]
@@ -53,14 +53,14 @@ def test_hours_and_days_are_those_of_the_calendar():
 def test_one_stray_timestamp_does_not_make_the_grid_decades_wide():
     stray = pl.DataFrame({"resource_id": "a", "timestamp": [datetime(1990, 1, 1, tzinfo=UTC)], "request_count": 1.0})
     data = MetricFrame.of(pl.concat([stray, table([1.0] * 5, minutes=60)], how="vertical_relaxed")).data
-    assert hourly(data, "request_count", "sum").hours <= MOST_HOURS
+    assert gridded(data, "request_count", "sum").hours <= MOST_HOURS
 
 
 def test_a_missing_or_empty_metric_is_said():
     with pytest.raises(SchemaError, match="no column 'latency'"):
-        hourly(table([1.0]), "latency", "mean")
+        gridded(table([1.0]), "latency", "mean")
     with pytest.raises(NotEnoughData, match="holds no value"):
-        hourly(table([None, None]), "request_count", "mean")
+        gridded(table([None, None]), "request_count", "mean")
 
 
 def test_the_last_seen_column_is_found_and_none_is_minus_one():

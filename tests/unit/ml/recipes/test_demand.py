@@ -169,12 +169,6 @@ def test_settings_survive_being_stored():
     assert DemandSettings.restored(settings.to_json()) == settings
 
 
-def test_a_point_a_day_is_too_few_for_an_hourly_forecast():
-    daily = load(24 * 60).data.filter(pl.col("timestamp").dt.hour() == 0)
-    with pytest.raises(NotEnoughData, match="comes every 24 hours"):
-        trained(MetricFrame.of(daily))
-
-
 @pytest.mark.parametrize("minutes", [5, 15, 60])
 def test_any_period_up_to_an_hour_gives_the_same_hours(minutes):
     per_hour = 60 // minutes
