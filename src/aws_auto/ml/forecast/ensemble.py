@@ -15,6 +15,7 @@ from aws_auto.ml.forecast.group import DENSE, from_unit, places
 from aws_auto.ml.forecast.lstm import Lstm
 from aws_auto.ml.forecast.rules import Rules
 from aws_auto.ml.forecast.straight import ALL, OWN, Straight
+from aws_auto.ml.forecast.theta import Theta
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 #: Cells of all members that are held in memory at a time; more series are played in turns, as none needs another.
 MOST_CELLS = 1_000_000
 #: Groups of members, those that every ensemble has first.
-USUAL = ("straight", "rules", "cold")
+USUAL = ("straight", "rules", "cold", "theta")
 #: What answers while no history is long enough to fit anything.
 YOUNG = ("cold",)
 CHOICE = (*USUAL, "lstm")
@@ -161,6 +162,8 @@ class Blend:
             groups.append(Rules.fit(design))
         if "cold" in self.members:
             groups.append(shipped())
+        if "theta" in self.members:
+            groups.append(Theta.fit(design))
         if "lstm" in self.members:
             groups.append(Lstm.fit(design, seed=seed, before=net))
         count = sum(len(group.names) for group in groups)
@@ -168,7 +171,7 @@ class Blend:
         return Ensemble(tuple(groups), trust, floor, None if design.marked is None else trust)
 
 
-_KINDS: dict[str, Any] = {"straight": Straight, "rules": Rules, "cold": Cold, "lstm": Lstm}
+_KINDS: dict[str, Any] = {"straight": Straight, "rules": Rules, "cold": Cold, "theta": Theta, "lstm": Lstm}
 
 
 def _counts(marked: Trust | None) -> TypeGuard[Trust]:
