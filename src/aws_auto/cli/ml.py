@@ -129,6 +129,7 @@ def train_models(
     exclude: alarming.Exclude = None,
     cool_down: alarming.CoolDown = None,
     demand_metric: demanding.DemandMetric = None,
+    demand_period: demanding.DemandPeriod = None,
     country: demanding.Country = None,
     events: demanding.Events = None,
     report: options.Report = None,
@@ -156,7 +157,12 @@ def train_models(
         seed=seed,
         region=region,
         alarms=_asked(alarm_budget, minimum_effect, exclude, cool_down),
-        demand=demanding.Asked(metric=demand_metric, country=country, events=None if events is None else str(events)),
+        demand=demanding.Asked(
+            metric=demand_metric,
+            period=demand_period,
+            country=country,
+            events=None if events is None else str(events),
+        ),
     )
     training.names(request)  # a name that does not exist is told before anything is pulled and paid for
     if training_schedule is not None and not dry_run:

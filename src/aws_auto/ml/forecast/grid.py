@@ -32,6 +32,8 @@ STEPS = (1, 2, 3, 4, 6, 8, 12, DAY, WEEK)
 #: Columns of the short and the long cycle of demand where a column is a day or longer: a week and four of them, four
 #: weeks and a year. Where it is shorter they are a day and a week.
 CYCLES = {DAY: (7, 28), WEEK: (4, 52)}
+#: How steps are written for people.
+UNITS = {1: "h", DAY: "d", WEEK: "w"}
 #: 1970-01-01 was a Thursday; the weeks of a grid begin on Mondays.
 MONDAY = 4 * DAY
 #: Points that come a little late still come every hour.
@@ -192,6 +194,16 @@ def named(step: int, *, many: bool = False) -> str:
     """``hour``, ``days``, ``periods of 3 hours``."""
     s = "s" if many else ""
     return {1: f"hour{s}", DAY: f"day{s}", WEEK: f"week{s}"}.get(step, f"period{s} of {step} hours")
+
+
+def step_name(steps: int, hours: int) -> str:
+    """So many steps of so many hours each: ``4h``, ``2d``, ``1w``."""
+    return f"{steps}{UNITS[hours]}" if hours in UNITS else f"{steps * hours}h"
+
+
+def hours_of(name: str) -> int:
+    """How far ahead `step_name` says."""
+    return int(name[:-1]) * next(hours for hours, unit in UNITS.items() if name.endswith(unit))
 
 
 def trailing_mean(values: Floats, width: int, least: int) -> Floats:

@@ -14,10 +14,10 @@ from aws_auto.frame import RESOURCE, MetricFrame
 from aws_auto.ml.forecast.demand import HORIZON, DemandPanel
 from aws_auto.ml.forecast.ensemble import CHOICE, YOUNG, Blend
 from aws_auto.ml.forecast.further import FurtherPanel, fit_further
-from aws_auto.ml.forecast.grid import DAY, LATE, gridded, named, step_for, usual_gaps
+from aws_auto.ml.forecast.grid import DAY, LATE, gridded, named, step_for, step_name, usual_gaps
 from aws_auto.ml.recipes import charts, recipe
 from aws_auto.ml.recipes.demand_settings import DemandSettings
-from aws_auto.ml.recipes.panel import PanelPredictor, step_name
+from aws_auto.ml.recipes.panel import PanelPredictor
 from aws_auto.ml.recipes.panel_quality import quality
 from aws_auto.ml.recipes.panel_trial import LEAST_COLUMNS, LEAST_DAYS, Trial, is_young, run_trial
 from aws_auto.protocols import Progress, silent

@@ -14,7 +14,7 @@ from aws_auto.frame import RESOURCE, TIMESTAMP
 from aws_auto.ml import files
 from aws_auto.ml.forecast import panel as panels
 from aws_auto.ml.forecast.asked import told_answers
-from aws_auto.ml.forecast.grid import DAY, WEEK, columns_at, cycles, named, starts
+from aws_auto.ml.forecast.grid import columns_at, cycles, hours_of, named, starts
 from aws_auto.ml.forecast.levels import at_levels
 from aws_auto.ml.forecast.panel import LEVELS, Forecaster, Panel, Rule
 from aws_auto.results import Field
@@ -232,16 +232,3 @@ def origins_of(rows: pl.DataFrame, hours: int) -> Ints:
     whole = 3600.0 * hours
     over = rows.select(pl.col(TIMESTAMP).dt.epoch("s") + step.fill_null(whole).clip(1, whole)).to_series()
     return columns_at(over.to_numpy(), hours).astype(np.int64) - 1
-
-
-def step_name(step: int, hours: int) -> str:
-    """Of so many columns of so many hours each: ``4h``, ``2d``, ``1w``."""
-    return f"{step}{_UNITS[hours]}" if hours in _UNITS else f"{step * hours}h"
-
-
-def hours_of(step: str) -> int:
-    """How far ahead `step_name` says."""
-    return int(step[:-1]) * next(hours for hours, unit in _UNITS.items() if step.endswith(unit))
-
-
-_UNITS = {1: "h", DAY: "d", WEEK: "w"}

@@ -8,7 +8,18 @@ import pytest
 
 from aws_auto.errors import NotEnoughData, SchemaError
 from aws_auto.frame import MetricFrame
-from aws_auto.ml.forecast.grid import MOST_HOURS, HourGrid, gridded, trailing_mean
+from aws_auto.ml.forecast.grid import (
+    MOST_HOURS,
+    STEPS,
+    HourGrid,
+    columns_at,
+    gridded,
+    hours_of,
+    starts,
+    step_name,
+    trailing_mean,
+    usual_gaps,
+)
 
 START = datetime(2026, 1, 5, tzinfo=UTC)  # a Monday
 
@@ -80,3 +91,29 @@ def test_the_trailing_mean_agrees_with_a_plain_loop():
                 assert np.isnan(fast[r, t])
             else:
                 assert fast[r, t] == pytest.approx(np.mean(seen))
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_the_column_of_a_moment_begins_at_or_before_it_and_ends_after_it(step):
+    seconds = np.arange(0, 60 * 86_400, 5_000)
+    begins = starts(columns_at(seconds, step), step) // 1_000_000
+    assert (begins <= seconds).all()
+    assert (begins + 3600 * step > seconds).all()
+    assert hours_of(step_name(3, step)) == 3 * step
+
+
+def test_weeks_begin_on_mondays_and_days_at_midnight():
+    table_of_days = table([1.0] * 15, minutes=1440)
+    weeks = gridded(table_of_days, "request_count", "sum", step=168)
+    assert weeks.time(0) == START
+    assert weeks.values.tolist() == [[7.0, 7.0]]
+    days = gridded(table_of_days, "request_count", "sum", step=24)
+    assert days.time(0) == START
+    assert days.day_of_week(np.arange(8)).tolist() == [0, 1, 2, 3, 4, 5, 6, 0]
+    assert days.hour_of_day(np.arange(2)).tolist() == [0, 0]
+
+
+def test_a_series_of_which_two_thirds_are_missing_keeps_the_period_that_it_is_sampled_with():
+    values = [1.0 if i % 10 in {0, 1, 4, 7} else None for i in range(100)]
+    assert usual_gaps(table(values, minutes=60), "request_count") == {"a": 3600.0}
+    assert usual_gaps(table([1.0], minutes=60), "request_count") == {}
