@@ -173,6 +173,10 @@ def test_percentiles_peaks_counts_and_units_come_back_for_every_kind(emulated_aw
     put(client, "AWS/Lambda", "Invocations", {"FunctionName": "checkout"}, [(minute, 1.0)] * 7)
     put(client, "AWS/ECS", "MemoryUtilization", {"ClusterName": "web", "ServiceName": "api"}, [(minute, 70.0)])
     put(client, "CWAgent", "mem_used_percent", {"InstanceId": "i-1", "ImageId": "ami-1"}, [(minute, 62.0)])
+    for operation, count in (("GetItem", 3), ("Query", 2)):
+        table = {"TableName": "orders", "Operation": operation}
+        put(client, "AWS/DynamoDB", "SuccessfulRequestLatency", table, [(minute, 4.0)] * count)
+        put(client, "AWS/DynamoDB", "ThrottledRequests", table, [(minute, 1.0)] * count)
 
     ws = memory_workspace(SystemClock())
     collect(ws, source_of(emulated_aws, region), Window(minute - timedelta(hours=1), now))
@@ -192,6 +196,8 @@ def test_percentiles_peaks_counts_and_units_come_back_for_every_kind(emulated_aw
     assert elb["latency_p95"] == pytest.approx(95.05)
     function = rows[FUNCTION.format(**here)]
     assert (function["request_count"], function["error_count"], function["latency"]) == (7.0, 0.0, 12.0)
+    table = rows[f"arn:aws:dynamodb:{region}:000000000000:table/orders"]
+    assert (table["request_count"], table["throttle_count"], table["error_count"]) == (5.0, 5.0, 0.0)
     service = rows["arn:aws:ecs:eu-west-1:000000000000:service/web/api"]
     assert (service["memory_utilization"], service["resource_type"]) == (70.0, "ecs")
 

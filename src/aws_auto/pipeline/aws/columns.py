@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from aws_auto.frame import RESOURCE
 from aws_auto.pipeline.aws.vocabulary import FREE_MEMORY, FREE_STORAGE
 
 if TYPE_CHECKING:
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from aws_auto.pipeline.aws.asks import Series
 
 GIB = 1024**3
+#: In the id of a DynamoDB table.
+TABLE = ":table/"
 #: The fact that a free size is compared with.
 STORAGE_FACT = "allocated_storage_gib"
 #: Columns that only the agent can fill, as a person calls them.
@@ -34,7 +37,8 @@ def derived(wide: pl.DataFrame) -> pl.DataFrame:
 
     ``network_io`` and ``storage_io`` are sums, null where one side is unknown. ``error_count`` is zero beside a request
     count, because AWS publishes no zeros; ``error_rate`` is percent of requests, null where there were none. Errors
-    that a balancer made itself are not among its requests, so the rate is taken of whichever is larger.
+    that a balancer made itself are not among its requests, so the rate is taken of whichever is larger. A table that
+    was asked and told of no throttles had none.
     """
     import polars as pl
 
@@ -51,9 +55,22 @@ def derived(wide: pl.DataFrame) -> pl.DataFrame:
     requests = pl.col("request_count")
     errors = pl.when(requests.is_not_null()).then(pl.col("error_count").fill_null(0.0)).otherwise(pl.col("error_count"))
     wide = wide.with_columns(errors.alias("error_count"))
+    wide = _unthrottled(wide)
     of = pl.max_horizontal("request_count", "error_count")
     rate = pl.when(requests.is_not_null() & (of > 0)).then(100.0 * pl.col("error_count") / of)
     return wide.with_columns(rate.alias("error_rate"))
+
+
+def _unthrottled(wide: pl.DataFrame) -> pl.DataFrame:
+    import polars as pl
+
+    if RESOURCE not in wide.columns or not wide[RESOURCE].str.contains(TABLE).any():
+        return wide
+    if "throttle_count" not in wide.columns:
+        wide = wide.with_columns(pl.lit(None, dtype=pl.Float64).alias("throttle_count"))
+    silent = pl.col(RESOURCE).str.contains(TABLE) & pl.col("request_count").is_not_null()
+    count = pl.col("throttle_count")
+    return wide.with_columns(pl.when(silent).then(count.fill_null(0.0)).otherwise(count).alias("throttle_count"))
 
 
 def shares(rows: pl.DataFrame) -> pl.DataFrame:

@@ -35,6 +35,8 @@ PERMISSIONS = (
 
 MARKER = Tokens("Marker", "NextMarker")
 
+_BEFORE_NAMES = ("autoScalingGroup:*:autoScalingGroupName/", "loadbalancer/", "db:", "function:", "service/", "table/")
+
 Facts = dict[str, str | None]
 
 
@@ -75,7 +77,14 @@ def name_of(resource_id: str) -> str:
     if not resource_id.startswith("arn:"):
         return resource_id
     tail = resource_id.split(":", 5)[-1]
-    for prefix in ("autoScalingGroup:*:autoScalingGroupName/", "loadbalancer/", "db:", "function:", "service/"):
+    for prefix in (
+        "autoScalingGroup:*:autoScalingGroupName/",
+        "loadbalancer/",
+        "db:",
+        "function:",
+        "service/",
+        "table/",
+    ):
         if tail.startswith(prefix):
             return tail.removeprefix(prefix)
     return tail

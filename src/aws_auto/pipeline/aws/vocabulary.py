@@ -33,17 +33,19 @@ DISTRIBUTED = ("Average", "Maximum", "p95")
 COUNTED = ("Sum",)
 MEAN = ("Average",)
 PEAK = ("Maximum",)
+NUMBER = ("SampleCount",)
 
 #: Asked for, and turned into a share of the whole: no column of the frame.
 FREE_STORAGE, FREE_MEMORY = "free_storage_bytes", "free_memory_bytes"
 
-SUFFIX = {"Average": "", "Sum": "", "Maximum": "_max", "p95": "_p95"}
+SUFFIX = {"Average": "", "Sum": "", "SampleCount": "", "Maximum": "_max", "p95": "_p95"}
 
 INSTANCE = "{InstanceId}"
 GROUP = "arn:{partition}:autoscaling:{region}:{account}:autoScalingGroup:*:autoScalingGroupName/{AutoScalingGroupName}"
 BALANCER = "arn:{partition}:elasticloadbalancing:{region}:{account}:loadbalancer/{LoadBalancer}"
 CLASSIC = "arn:{partition}:elasticloadbalancing:{region}:{account}:loadbalancer/{LoadBalancerName}"
 DATABASE = "arn:{partition}:rds:{region}:{account}:db:{DBInstanceIdentifier}"
+DYNAMO = "arn:{partition}:dynamodb:{region}:{account}:table/{TableName}"
 FUNCTION = "arn:{partition}:lambda:{region}:{account}:function:{FunctionName}"
 SERVICE = "arn:{partition}:ecs:{region}:{account}:service/{ClusterName}/{ServiceName}"
 
@@ -208,6 +210,16 @@ TABLE: tuple[Mapped, ...] = (
         ("Errors", "error_count", COUNTED),
         ("Throttles", "throttle_count", COUNTED),
         ("Duration", "latency", DISTRIBUTED),
+    ),
+    # By operation, and added; a mean of their latencies would be none of the table's.
+    *_rows(
+        "dynamodb",
+        DYNAMO,
+        ("TableName", "Operation"),
+        "AWS/DynamoDB",
+        ("SuccessfulRequestLatency", "request_count", NUMBER),
+        ("SystemErrors", "error_count", COUNTED),
+        ("ThrottledRequests", "throttle_count", COUNTED),
     ),
     *_rows(
         "ecs",

@@ -148,6 +148,28 @@ def test_errors_of_target_and_balancer_are_added_and_a_silent_error_metric_is_ze
     assert (row["error_count"], row["error_rate"]) == (10.0, 5.0)
 
 
+def test_the_operations_of_a_table_are_added_and_a_silent_throttle_metric_is_zero():
+    def table(metric, operation):
+        return listed("AWS/DynamoDB", metric, TableName="orders", Operation=operation)
+
+    asked = [table("SuccessfulRequestLatency", "GetItem"), table("SuccessfulRequestLatency", "Query")]
+    values = {"SuccessfulRequestLatency": 40.0, "ThrottledRequests": 3.0, "SystemErrors": 1.0, "Invocations": 9.0}
+    function = listed("AWS/Lambda", "Invocations", FunctionName="checkout")
+
+    def row(*metrics):
+        source = source_of(CloudWatch([*metrics, function], lambda n, _s, _t: values[n]))
+        rows = metrics_of(source, Window(NOW - HOUR, NOW))[0].rows
+        assert rows.filter(pl.col("resource_type") == "lambda")["throttle_count"].null_count() == 10
+        return rows.filter(pl.col("resource_type") == "dynamodb").row(0, named=True)
+
+    quiet = row(*asked)
+    assert quiet["resource_id"] == "arn:aws:dynamodb:eu-west-1:123456789012:table/orders"
+    assert (quiet["resource_name"], quiet["request_count"]) == ("orders", 80.0)
+    assert (quiet["throttle_count"], quiet["error_count"]) == (0.0, 0.0)
+    loud = row(*asked, table("ThrottledRequests", "Query"), table("SystemErrors", "Query"))
+    assert (loud["throttle_count"], loud["error_count"], loud["error_rate"]) == (3.0, 1.0, 1.25)
+
+
 def test_no_requests_have_no_error_rate_and_more_errors_than_requests_are_all_errors():
     wide = pl.DataFrame({"request_count": [0.0, 2.0, None], "error_count": [None, 5.0, None]})
     out = derived(wide.cast(pl.Float64))
@@ -466,4 +488,5 @@ def test_scope_tells_accounts_and_regions_apart():
 
 def test_no_percentile_is_asked_where_only_statistic_sets_are_published():
     assert all("p95" not in line.statistics for line in TABLE if line.namespace == "AWS/ECS")
-    assert all(line.statistics == ("Sum",) for line in TABLE if line.column in ("request_count", "error_count"))
+    counts = ("request_count", "error_count", "throttle_count")
+    assert all(line.statistics in (("Sum",), ("SampleCount",)) for line in TABLE if line.column in counts)

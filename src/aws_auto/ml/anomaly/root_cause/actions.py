@@ -56,6 +56,7 @@ _LOOK = Step(
         " --source-identifier {name}",
         "ecs": "aws ecs describe-services --region {region} --cluster {cluster} --services {name}",
         "lambda": "aws lambda get-function-configuration --region {region} --function-name {name}",
+        "dynamodb": "aws dynamodb describe-table --region {region} --table-name {name}",
         "elb": "aws elbv2 describe-target-health --region {region} --target-group-arn <target group of {name}>",
         ANY: "console: CloudWatch > Metrics > search for {name}, {start} to {end}",
     },
@@ -98,6 +99,7 @@ _SCALE_OUT = Step(
         " --db-instance-identifier <name of the replica>",
         "lambda": "aws lambda put-function-concurrency --region {region} --function-name {name}"
         " --reserved-concurrent-executions <more than now>",
+        "dynamodb": "aws dynamodb update-table --region {region} --table-name {name} --billing-mode PAY_PER_REQUEST",
         "ec2": "console: EC2 > {name} > stop, change the instance type, start",
         "elb": "console: EC2 > Target groups of {name}: add targets, or scale the group behind it",
     },

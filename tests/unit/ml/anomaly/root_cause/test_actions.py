@@ -24,6 +24,7 @@ IDS = {
     "elb": f"arn:aws:elasticloadbalancing:{PLACE}:loadbalancer/app/front/50dc6c495c0c9188",
     "rds": f"arn:aws:rds:{PLACE}:db:orders",
     "lambda": f"arn:aws:lambda:{PLACE}:function:resize",
+    "dynamodb": f"arn:aws:dynamodb:{PLACE}:table/orders",
     "ecs": f"arn:aws:ecs:{PLACE}:service/prod/checkout",
     "service": "nat-0a1b2c3d",
 }
