@@ -207,8 +207,8 @@ class FleetDetector:
     ) -> FleetDetector:
         """Fit on what came before ``until``, calibrate on what came after, then learn from that as well.
 
-        A resource without a day before ``until`` is calibrated on the second half of its own columns, and says
-        nothing about a rule's budget.
+        A resource without a day before ``until``, or with nothing after it, is calibrated on the second half of its own
+        columns.
 
         Args:
             kind: of scorer.
@@ -223,15 +223,15 @@ class FleetDetector:
         counted, weeks = np.zeros(len(FACTORS), np.int64), 0.0
         for name, whole in fleet.items():
             grid = settings.without_excluded(whole)
-            old = grid.cut(None, until).values.shape[1] >= grid.points(DAY)
+            old = grid.cut(None, until).values.shape[1] >= grid.points(DAY) and grid.end > until
             border = until if old else grid.first + (grid.end - grid.first) // 2
             one, deviation = ResourceDetector.fit(
                 kind, grid, until=border, labels=said.get(name, NOTHING_SAID), mixes=mixes
             )
             resources[name] = one
-            if old and kind in RULES:
+            if kind in RULES:
                 counted += _episodes(grid, deviation / one.scorer.usual(1.0)[:, None])
-                weeks += int((grid.times >= until).sum()) * grid.period / WEEK
+                weeks += int((grid.times >= border).sum()) * grid.period / WEEK
         return cls(kind, resources, counted, weeks).corrected(fleet, said, settings)
 
     def learned(

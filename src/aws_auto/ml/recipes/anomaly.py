@@ -202,16 +202,17 @@ def drawn(known: Mapping[str, ResourceGrid], seed: int) -> dict[str, ResourceGri
 
 
 def decide(tests: tuple[BackTest, ...], champion: Predictor | None) -> tuple[Decision, str]:
-    """As every recipe, but where few data leave it open the evidence of labelled series counts (``bench/anomaly.py``).
+    """As every recipe, but a simple rule must be clearly better, because labelled series speak against it.
 
     The anomalies that were put in tell two detectors apart only on a large account, and the rule is the best of three
-    on these very points. So the rule wins where it finds more, not where the difference is only unsure.
+    on these very points. On labelled series, each trained alone, F1 of the detector against that of the detector or
+    rule with the better point was .42 / .09 on NAB, .53 / .51 on MSCM, .89 / .39 on WSD and .74 / .48 on IOPS.
     """
     decision, reason = recipe.decide(
         tests, champion_is_rule=isinstance(champion, AnomalyPredictor) and champion.is_rule
     )
-    if decision is Decision.SIMPLE_RULE and tests[0].ours > tests[0].baseline:
-        return Decision.PROMOTE, f"{reason}; on labelled public series the detector finds more at fewer false alarms"
+    if decision is Decision.SIMPLE_RULE and tests[0].difference.high >= 0:
+        return Decision.PROMOTE, f"{reason}; nor is it clearly worse, and on labelled public series it finds far more"
     return decision, reason
 
 

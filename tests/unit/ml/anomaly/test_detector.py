@@ -277,6 +277,17 @@ def test_a_resource_that_appeared_after_the_calibration_is_fitted_in_the_end(kin
     assert (ratio[100:] > 0).any()
 
 
+@pytest.mark.parametrize("kind", RULES)
+def test_a_rule_keeps_its_budget_for_resources_that_ended_before_or_began_after_the_calibration(kind):
+    whole = grid()
+    for until in (whole.end + DAY, whole.first - DAY):
+        fitted = FleetDetector.fit(kind, {"a": whole}, until=until, settings=USUAL)
+        assert fitted.weeks == pytest.approx(10 / 7, abs=0.01)
+        half = whole.first + (whole.end - whole.first) // 2
+        alarms = episodes(fitted.alarms(whole, half, USUAL), Rhythm(whole.period))
+        assert len(alarms) <= fitted.weeks
+
+
 def labelled(fleet, labels, kind=Ensemble.kind):
     return FleetDetector.fit(
         kind, fleet, until=START + 10 * DAY, settings=AnomalySettings(budget_per_week=3.0), labels=labels
