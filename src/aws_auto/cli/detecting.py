@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from aws_auto.cli import monitoring, options, render
-from aws_auto.errors import SchemaError
+from aws_auto.errors import SchemaError, UsageError
 from aws_auto.pipeline.ports import Alert
 from aws_auto.pipeline.workspace import service_graph
 from aws_auto.results import as_json as to_json
@@ -40,6 +40,43 @@ def day(text: str) -> datetime:
         UsageError: it is no day.
     """
     return options.moment(text, "--until")
+
+
+def say(ws: Workspace, about: str, verdict: options.Verdict, *, until: str | None, span: str | None, note: str) -> str:
+    """Store a verdict on an alarm, or incidents without one; what was stored, in a few words.
+
+    Raises:
+        UsageError: no such alarm, no such resource, or a flag that the verdict needs is missing or foreign to it.
+        SchemaError: a file of incidents cannot be used.
+    """
+    from aws_auto.pipeline import feedback
+
+    if verdict is not options.Verdict.MISSED:
+        if span is not None:
+            raise UsageError("it belongs to missed", where="--span", hint="an alarm knows its own time")
+        ends = day(until) if until else None
+        feedback.feedback(ws, about, feedback.Verdict(verdict.value), until=ends, note=note)
+        return f"{about}: {verdict.value}"
+    if until is not None:
+        raise UsageError("it belongs to ignore", where="--until", hint="say when the incident was: --span START/END")
+    stored = feedback.missed(ws, _incidents(about, span, note))
+    return f"{stored} missed incident{'' if stored == 1 else 's'}"
+
+
+def _incidents(about: str, span: str | None, note: str) -> pl.DataFrame:
+    """One incident of a resource, or those of a file."""
+    import polars as pl
+
+    from aws_auto.frame import RESOURCE, TIMESTAMP, read_table
+
+    if about.endswith((".csv", ".csv.gz", ".parquet")):
+        if span is not None:
+            raise UsageError("a file has times of its own", where="--span", hint="leave it out")
+        return read_table(about)
+    if span is None:
+        raise UsageError("when was it?", where="--span", hint="for example --span 2026-01-01T10:00Z/2026-01-01T11:30Z")
+    when = options.span(span, "--span")
+    return pl.DataFrame({RESOURCE: [about], TIMESTAMP: [when.start], "end": [when.end], "note": [note]})
 
 
 def run(

@@ -425,23 +425,34 @@ def detect(
 
 @app.command()
 def feedback(
-    anomaly_id: Annotated[str, typer.Argument(help="The alarm, as aws-auto ml detect lists it.")],
-    verdict: Annotated[Verdict, typer.Argument(help="true, false or ignore.")],
+    anomaly_id: Annotated[
+        str,
+        typer.Argument(
+            help="The alarm, as aws-auto ml detect lists it. With missed: the resource, or a CSV or Parquet file of"
+            " incidents with resource_id, timestamp (start), end and, if you like, note.",
+        ),
+    ],
+    verdict: Annotated[
+        Verdict, typer.Argument(help="true, false or ignore; missed for an incident that raised no alarm.")
+    ],
     until: Annotated[str | None, typer.Option("--until", help="With ignore: a day, such as 2026-12-31.")] = None,
+    span: Annotated[str | None, typer.Option("--span", help="With missed: when it was, START/END in ISO 8601.")] = None,
     note: Annotated[str, typer.Option("--note", help="Kept beside the verdict.")] = "",
     workspace: options.Home = None,
 ) -> None:
-    """Say whether an alarm was right; a false or ignored one is not told again.
+    """Say whether an alarm was right, or what was missed; a false or ignored alarm is not told again.
+
+    The next training learns from it: from five incidents on how low the limit may be, from ten on which members of the
+    detector count for how much, where incidents that were held back say that this is better. So tell what was missed:
+    aws-auto ml feedback web-1 missed --span 2026-01-01T10:00Z/2026-01-01T11:30Z
 
     Example: aws-auto ml feedback web-1@2026-01-01T00:00:00Z false --note "planned load test"
     """
     from aws_auto.cli import detecting
-    from aws_auto.pipeline import detect as use_case
 
     ws = opened(workspace)
-    said = use_case.Verdict(verdict.value)
-    use_case.feedback(ws, anomaly_id, said, until=detecting.day(until) if until else None, note=note)
-    render.talk(f"{anomaly_id}: {verdict.value}; next: aws-auto ml train-models --models anomaly-detector")
+    said = detecting.say(ws, anomaly_id, verdict, until=until, span=span, note=note)
+    render.talk(f"{said}; next: aws-auto ml train-models --models anomaly-detector")
 
 
 @app.command()

@@ -23,11 +23,12 @@ class Switch(StrEnum):
 
 
 class Verdict(StrEnum):
-    """What a person says about an alarm."""
+    """What a person says about an alarm, or about an incident without one."""
 
     TRUE = "true"
     FALSE = "false"
     IGNORE = "ignore"
+    MISSED = "missed"
 
 
 class DataSource(StrEnum):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from aws_auto.errors import NotFitted, SchemaError, UsageError
+from aws_auto.errors import NotFitted, UsageError
 from aws_auto.frame import RESOURCE, TIMESTAMP, MetricFrame, like, to_polars
 from aws_auto.ml.anomaly.settings import AnomalySettings
 from aws_auto.ml.recipes.anomaly import AnomalyDetector
@@ -103,8 +103,10 @@ class AnomalyDetectionAI:
 
         Args:
             metrics_data: at least eight days.
-            labels: what people said about earlier alarms: ``resource_id, timestamp`` (start), ``end, verdict`` (true
-                or false). A false alarm does not come again.
+            labels: what people said: ``resource_id, timestamp`` (start), ``end, verdict`` (true, false, or missed for
+                an incident that raised no alarm). A false alarm does not come again; incidents teach which members
+                count for how much and how low the limit may be, where held-back ones say that this is better. What was
+                decided, and on what evidence, is in the notes of the report.
             seed: of every random choice.
             progress: told how far it is.
 
@@ -278,7 +280,6 @@ def _agrees(alarm: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) -> bo
 
 
 def _as_labels(labels: Any) -> pl.DataFrame:  # noqa: ANN401 - pandas or Polars
-    table = to_polars(labels)
-    if missing := [name for name in (RESOURCE, TIMESTAMP, "end", "verdict") if name not in table.columns]:
-        raise SchemaError(f"has no {', '.join(missing)}", where="labels", hint=f"there is {', '.join(table.columns)}")
-    return table
+    from aws_auto.ml.anomaly.labels import spans_of
+
+    return spans_of(to_polars(labels), where="labels", beside=("verdict",))

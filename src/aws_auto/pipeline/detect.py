@@ -1,4 +1,4 @@
-"""Detect: what is wrong in the newest window, why, and what a person can do; and what people say about it afterwards.
+"""Detect: what is wrong in the newest window, why, and what a person can do.
 
 The champion of ``anomaly-detector`` judges the window (`aws_auto.pipeline.judge`). Alarms at the same time are one
 incident; the most severe of each are explained from the metrics of all resources. What people answered to earlier
@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -19,9 +18,9 @@ import polars as pl
 from aws_auto.errors import ModelNotFound, UsageError
 from aws_auto.frame import RESOURCE, TIME_DTYPE, TIMESTAMP
 from aws_auto.pipeline.explain import Found, Story
+from aws_auto.pipeline.feedback import INCIDENTS, Verdict, verdicts
 from aws_auto.pipeline.judge import MODEL, judged
 from aws_auto.pipeline.ports import Batch, Window
-from aws_auto.pipeline.verdicts import FEEDBACK, verdicts
 from aws_auto.protocols import Progress, silent
 
 if TYPE_CHECKING:
@@ -32,18 +31,9 @@ if TYPE_CHECKING:
     from aws_auto.ml.recipes.anomaly_predictor import AnomalyPredictor
     from aws_auto.pipeline.ports import Workspace
 
-INCIDENTS = "incidents"
 #: Alarms that people were told of, by the severity that they had.
 TOLD = "told"
 KEYS = (RESOURCE, TIMESTAMP)
-
-
-class Verdict(StrEnum):
-    """What a person says about an alarm."""
-
-    TRUE = "true"
-    FALSE = "false"
-    IGNORE = "ignore"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,48 +141,6 @@ def tell(ws: Workspace, alarms: Sequence[Found]) -> None:
     ws.lake.write(Batch(dataset=TOLD, rows=rows, window=span, keys=KEYS, final=False))
 
 
-def feedback(
-    ws: Workspace, anomaly_id: str, verdict: Verdict, *, until: datetime | None = None, note: str = ""
-) -> None:
-    """Store what a person says about an alarm; a later word replaces an earlier one.
-
-    Args:
-        ws: where the alarm was found.
-        anomaly_id: as listed by `detect`.
-        verdict: true, false, or ignore.
-        until: with ignore, the day until which alarms of the same resource and metric are not told.
-        note: for whoever reads it later.
-
-    Raises:
-        UsageError: no such alarm, or ``ignore`` without ``until``.
-    """
-    if verdict is Verdict.IGNORE and until is None:
-        raise UsageError("ignore needs a day", where="--until", hint="for example --until 2026-12-31")
-    known = ws.lake.scan(INCIDENTS)
-    found = pl.DataFrame() if not known.collect_schema() else known.filter(pl.col("anomaly_id") == anomaly_id).collect()
-    if found.is_empty():
-        raise UsageError(
-            f"no alarm is called {anomaly_id!r}", hint="list alarms with their ids: aws-auto ml detect --json"
-        )
-    row = found.row(0, named=True)
-    rows = pl.DataFrame(
-        {
-            RESOURCE: [row[RESOURCE]],
-            TIMESTAMP: pl.Series([row[TIMESTAMP]], dtype=TIME_DTYPE),
-            "end": pl.Series([row["end"]], dtype=TIME_DTYPE),
-            "metric": [row["metric"]],
-            "anomaly_id": [anomaly_id],
-            "verdict": [str(verdict)],
-            "until": pl.Series([until], dtype=TIME_DTYPE),
-            "note": [note],
-            "said_at": pl.Series([ws.clock.now()], dtype=TIME_DTYPE),
-        }
-    )
-    window = Window(row[TIMESTAMP], row[TIMESTAMP] + timedelta(microseconds=1))
-    ws.lake.write(Batch(dataset=FEEDBACK, rows=rows, window=window, keys=KEYS, final=False))
-    ws.journal.append("feedback", anomaly_id=anomaly_id, verdict=str(verdict), note=note)
-
-
 def _settings(predictor: AnomalyPredictor, asked: Mapping[str, Any]) -> AnomalySettings:
     """The model's own settings with what was asked for laid over them."""
     watched = [f.name for f in predictor.schema if f.kind == "number"]
@@ -229,7 +177,7 @@ def _suppressed(alarm: Mapping[str, Any], said: pl.DataFrame, maintenance: Seque
 
 
 def _store(ws: Workspace, detection: Detection) -> None:
-    """Alarms by resource and start, so that `feedback` knows them; judging a window again replaces them."""
+    """Alarms by resource and start, so that feedback finds them; judging a window again replaces them."""
     if detection.incidents:
         first = min(detection.window.start, *(i.start for i in detection.incidents))
         rows = pl.DataFrame(

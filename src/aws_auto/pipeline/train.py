@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from aws_auto.errors import AwsAutoError, ModelError
 from aws_auto.ml.recipes import catalog
-from aws_auto.pipeline.verdicts import verdicts
+from aws_auto.pipeline.feedback import verdicts
 from aws_auto.protocols import Progress, silent
 from aws_auto.results import Decision
 

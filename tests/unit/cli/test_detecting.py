@@ -17,7 +17,8 @@ from aws_auto.frame import TIME_DTYPE
 from aws_auto.ml.anomaly.root_cause.results import Action, Evidence, Factor, Incident, PatternMatch, RootCause
 from aws_auto.pipeline.detect import Detection
 from aws_auto.pipeline.explain import Found, Severity
-from aws_auto.pipeline.ports import Window
+from aws_auto.pipeline.feedback import verdicts
+from aws_auto.pipeline.ports import Batch, Window
 from aws_auto.pipeline.web.incidents import incident_report
 from fakes import FakeClock, memory_workspace
 
@@ -286,3 +287,55 @@ def test_a_cause_that_was_not_found_is_said_and_so_is_what_was_not_judged(capsys
 def test_a_day_without_a_zone_is_utc():
     assert detecting.day("2026-12-31") == datetime(2026, 12, 31, tzinfo=UTC)
     assert detecting.day("2026-12-31T18:00+02:00") == datetime(2026, 12, 31, 16, tzinfo=UTC)
+
+
+@pytest.fixture
+def account():
+    """A workspace with an hour of metrics of one resource."""
+    ws = memory_workspace(FakeClock(NOW))
+    times = pl.Series([NOW - HOUR + timedelta(minutes=5 * k) for k in range(12)], dtype=TIME_DTYPE)
+    rows = pl.DataFrame({"resource_id": "web-1", "timestamp": times, "latency": 1.0})
+    ws.lake.write(
+        Batch(dataset="metrics", rows=rows, window=Window(NOW - HOUR, NOW), keys=("resource_id", "timestamp"))
+    )
+    return ws
+
+
+def said_of(ws, about, verdict, **flags):
+    words = {"until": None, "span": None, "note": "", **flags}
+    return detecting.say(ws, about, options.Verdict(verdict), **words)
+
+
+def test_a_missed_incident_is_told_by_resource_and_span(account):
+    text = said_of(account, "web-1", "missed", span="2026-06-01T11:10Z/2026-06-01T11:30Z", note="pager")
+    assert text == "1 missed incident"
+    row = verdicts(account).row(0, named=True)
+    assert (row["resource_id"], row["verdict"], row["note"]) == ("web-1", "missed", "pager")
+    assert row["end"] - row["timestamp"] == timedelta(minutes=20)
+
+
+def test_missed_incidents_are_read_from_a_file(account, tmp_path):
+    file = tmp_path / "incidents.csv"
+    file.write_text(
+        "resource_id,timestamp,end\nweb-1,2026-06-01T11:00Z,2026-06-01T11:10Z\n"
+        "web-1,2026-06-01T11:30Z,2026-06-01T11:40Z\n"
+    )
+    assert said_of(account, str(file), "missed") == "2 missed incidents"
+    assert len(verdicts(account)) == 2
+
+
+@pytest.mark.parametrize(
+    ("about", "verdict", "flags", "where"),
+    [
+        ("web-1", "missed", {}, "--span"),
+        ("x.csv", "missed", {"span": "2026-06-01T11:10Z/2026-06-01T11:30Z"}, "--span"),
+        ("web-1", "missed", {"until": "2026-07-01"}, "--until"),
+        ("web-1@2026", "false", {"span": "2026-06-01T11:10Z/2026-06-01T11:30Z"}, "--span"),
+        ("web-1", "missed", {"span": "yesterday"}, "--span"),
+    ],
+)
+def test_flags_that_do_not_fit_the_verdict_are_named(account, about, verdict, flags, where):
+    with pytest.raises(UsageError) as caught:
+        said_of(account, about, verdict, **flags)
+    assert caught.value.where == where
+    assert caught.value.hint

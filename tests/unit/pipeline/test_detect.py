@@ -7,12 +7,12 @@ import polars as pl
 import pytest
 
 from aws_auto.errors import ModelNotFound, UsageError
-from aws_auto.pipeline.detect import Verdict, detect, feedback
+from aws_auto.pipeline.detect import detect
 from aws_auto.pipeline.explain import Severity
+from aws_auto.pipeline.feedback import FEEDBACK, Verdict, feedback
 from aws_auto.pipeline.ports import Batch, Window
 from aws_auto.pipeline.process import process
 from aws_auto.pipeline.train import train
-from aws_auto.pipeline.verdicts import FEEDBACK
 from aws_auto.pipeline.web.incidents import incident_report
 from aws_auto.pipeline.workspace import open_workspace
 

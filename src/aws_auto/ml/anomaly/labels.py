@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
-from aws_auto.frame import RESOURCE, TIMESTAMP
+from aws_auto.errors import SchemaError
+from aws_auto.frame import RESOURCE, TIME_DTYPE, TIMESTAMP
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -49,6 +51,37 @@ NOTHING_SAID = Labels()
 INCIDENT = ("true", "missed")
 
 
+def spans_of(table: pl.DataFrame, *, where: str, beside: tuple[str, ...] = ()) -> pl.DataFrame:
+    """A table of labels with times in UTC.
+
+    Args:
+        table: ``resource_id, timestamp`` (start), ``end`` and whatever else; a time without a zone, and text in ISO
+            8601 without one, is UTC.
+        where: its name, for errors.
+        beside: further columns that it must have.
+
+    Raises:
+        SchemaError: a column is missing or empty, a time cannot be read, or a span ends before it starts.
+    """
+    if missing := [name for name in (RESOURCE, TIMESTAMP, "end", *beside) if name not in table.columns]:
+        raise SchemaError(f"has no {', '.join(missing)}", where=where, hint=f"there is {', '.join(table.columns)}")
+    if empty := [name for name in (RESOURCE, TIMESTAMP, "end") if table[name].null_count()]:
+        raise SchemaError(f"{empty[0]} is empty in a row", where=where, hint="fill it, or drop the row")
+    out = table.with_columns(
+        pl.col(RESOURCE).cast(pl.String), *(_utc(table[name], where).alias(name) for name in (TIMESTAMP, "end"))
+    )
+    wrong = out.filter(pl.col("end") < pl.col(TIMESTAMP))
+    if len(wrong):
+        first = wrong.row(0, named=True)
+        raise SchemaError(
+            f"{first[RESOURCE]} ends at {first['end']:%Y-%m-%dT%H:%MZ}, before it starts at"
+            f" {first[TIMESTAMP]:%Y-%m-%dT%H:%MZ}",
+            where=where,
+            hint="exchange them",
+        )
+    return out
+
+
 def by_resource(table: pl.DataFrame) -> dict[str, Labels]:
     """Labels of each resource that somebody said something about.
 
@@ -65,6 +98,19 @@ def by_resource(table: pl.DataFrame) -> dict[str, Labels]:
     for resource, right, start, end in said.unique().sort(RESOURCE, "start", "end", "right").iter_rows():
         spans.setdefault(resource, {True: [], False: []})[right].append((start, end))
     return {name: Labels(tuple(s[True]), tuple(s[False])) for name, s in spans.items()}
+
+
+def _utc(times: pl.Series, where: str) -> pl.Series:
+    if times.dtype == pl.String:
+        try:
+            read = [datetime.fromisoformat(text) for text in times]
+        except ValueError as error:
+            raise SchemaError(str(error), where=f"{where}: {times.name}", hint="2026-01-31T22:00Z") from error
+        times = pl.Series([t if t.tzinfo else t.replace(tzinfo=UTC) for t in read], dtype=TIME_DTYPE)
+    if not isinstance(times.dtype, pl.Datetime):
+        raise SchemaError(f"holds {times.dtype}, no times", where=f"{where}: {times.name}", hint="2026-01-31T22:00Z")
+    known = times.dt.replace_time_zone("UTC") if times.dtype.time_zone is None else times.dt.convert_time_zone("UTC")
+    return known.cast(TIME_DTYPE)
 
 
 def _within(grid: ResourceGrid, spans: Spans, *, after: int = 0) -> Bools:
