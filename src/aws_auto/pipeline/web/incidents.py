@@ -95,11 +95,12 @@ def first(found: Found) -> str:
     """The probable cause of an alarm in a few words."""
     if found.cause is None:
         return "see the incident"
-    cause = found.cause
-    if cause.primary_cause is None:
-        return "unknown"
-    pattern = f" [{cause.pattern_match.title}]" if cause.pattern_match else ""
-    return f"{cause.primary_cause.resource} {cause.primary_cause.metric} ({cause.confidence_score:.0%}){pattern}"
+    suspect, match = found.cause.primary_cause, found.cause.pattern_match
+    if suspect is None:
+        return f"itself [{match.title}]" if match else "unknown"
+    elsewhere = "" if match is None or match.resource == suspect.resource else f" on {match.resource}"
+    pattern = f" [{match.title}{elsewhere}]" if match else ""
+    return f"{suspect.resource} {suspect.metric} ({found.cause.confidence_score:.0%}){pattern}"
 
 
 def listed(cause: RootCause) -> list[Factor]:
@@ -173,7 +174,7 @@ def _cause(found: Found, cause: RootCause) -> list[Block]:
             Table(
                 columns=("for", "against"),
                 rows=[("; ".join(match.speaks_for) or "-", "; ".join(match.speaks_against) or "-")],
-                title=f"Looks like: {match.title} ({match.score:.0%})",
+                title=f"Looks like: {match.title} on {match.resource} ({match.score:.0%})",
             )
         )
     actions = [(a.title, a.command, a.risk) for a in cause.recommended_actions]

@@ -80,7 +80,7 @@ def explain(
     ranking = Ranking.of(asked, found, graph)
     factors = ranking.factors()
     matched = match(ranking, factors, frame)
-    suspect = factors[0].resource if factors else asked.resource
+    suspect = matched.resource if matched else factors[0].resource if factors else asked.resource
     seen = signals(factors, ranking.score(factors[0].resource), graph.basis) if factors else None
     answer = RootCause(
         incident=asked,

@@ -57,8 +57,16 @@ class Scene:
 
 
 def match(ranking: Ranking, factors: Sequence[Factor], frame: MetricFrame) -> PatternMatch | None:
-    """The best pattern of the first factor's resource (of the symptom's own when there is none), or None."""
-    suspect = factors[0].resource if factors else ranking.incident.resource
+    """The best pattern of the first factor's resource, else of the symptom's own, or None.
+
+    Where the symptom is the trouble itself (a full disk, stolen CPU), what is ranked first may be there by chance.
+    """
+    first = (factors[0].resource,) if factors else ()
+    found = (_best(ranking, suspect, frame) for suspect in dict.fromkeys((*first, ranking.incident.resource)))
+    return next((one for one in found if one is not None), None)
+
+
+def _best(ranking: Ranking, suspect: str, frame: MetricFrame) -> PatternMatch | None:
     scene = Scene(suspect, ranking.found.get(suspect, ()), _facts(ranking, suspect, frame))
     scored = [(_score(pattern, scene), pattern) for pattern in PATTERNS]
     score, best = max(scored, key=lambda pair: pair[0])

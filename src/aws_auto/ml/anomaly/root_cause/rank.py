@@ -40,6 +40,8 @@ _OTHER_TROUBLE = 0.6
 #: What a fall is worth as a cause.
 _FALLS = {"symptom": 0.1, "demand": 0.2, "work": 0.5}
 _LEAST = 1e-4
+#: A change within so many usual ones is none, unless it moves with the symptom like this.
+_UNUSUAL, _AS_ONE = 2.0, 0.8
 _SHARPNESS = 2.0
 
 
@@ -63,7 +65,8 @@ class Ranking:
 
     def factors(self) -> tuple[Factor, ...]:
         """Best first; weights sum to one over those kept."""
-        scored = [(self._score(e), e) for rows in self.found.values() for e in rows if not self.is_symptom(e)]
+        unusual = (e for rows in self.found.values() for e in rows if not self.is_symptom(e) and self._unusual(e))
+        scored = [(self._score(e), e) for e in unusual]
         order = sorted(((s, e) for s, e in scored if s > _LEAST), key=lambda p: (-p[0], p[1].resource, p[1].metric))
         best: dict[tuple[str, str], tuple[float, Evidence]] = {}
         for s, e in order:
@@ -101,6 +104,12 @@ class Ranking:
         """Whether it is the symptom itself, another statistic of it, or another count of the same thing."""
         metric = self.incident.metric
         return e.resource == self.incident.resource and metric is not None and thing(e.metric) == thing(metric)
+
+    def _unusual(self, e: Evidence) -> bool:
+        """Whether there is anything to explain with: it left its usual range, or moves as one with the symptom."""
+        whole = self.incident.metric is None and e.resource == self.incident.resource
+        moved = max(abs(e.z_past), abs(e.z_local)) >= _UNUSUAL or abs(e.correlation or 0.0) >= _AS_ONE
+        return whole or moved
 
     def _score(self, e: Evidence) -> float:
         if self.incident.metric is None and e.resource == self.incident.resource:

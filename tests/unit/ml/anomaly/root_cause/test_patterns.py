@@ -76,6 +76,17 @@ def test_refused_requests_above_a_flat_ceiling_are_throttling(estate, wobble):
     assert named(frame) == "throttling"
 
 
+def test_a_table_that_throttles_is_throttling_and_can_be_given_capacity(estate, wobble):
+    orders = "arn:aws:dynamodb:us-east-1:1:table/orders"
+    front = {"latency": (100, 150), "request_count": (1000, 0)}
+    scene = estate().add("front", front, shape=wobble, resource_type="lambda")
+    scene.add(orders, {"throttle_count": (0, 40), "request_count": (2000, 0)}, shape=wobble, resource_type="dynamodb")
+    graph = Topology((Edge("front", orders),))
+    answer = analyse(scene.frame(), ("front", "latency", FELT, OVER), topology=graph)
+    assert (answer.pattern_match.name, answer.pattern_match.resource) == ("throttling", orders)
+    assert any("update-table" in a.command and "--table-name orders" in a.command for a in answer.recommended_actions)
+
+
 def test_a_busy_stranger_on_the_same_host_is_a_noisy_neighbour(estate, wobble):
     scene = two(estate, {"latency": (20, 200), "request_count": (900, 0)}, shape=wobble, host="h1")
     scene.add("stranger", {"cpu_utilization": (20, 70)}, shape=wobble, host="h1")
@@ -92,6 +103,24 @@ def test_a_machine_whose_cpu_is_stolen_has_a_noisy_neighbour_that_nobody_sees(es
     quiet = {"request_count": (900, 0), "memory_utilization": (40, 0)}
     assert alone(estate, wobble, latency=(20, 200), cpu_steal=(0.4, 25), **quiet) == "noisy_neighbour"
     assert alone(estate, wobble, latency=(20, 200), cpu_steal=(0.4, 1.5), **quiet) is None
+
+
+def test_what_stayed_in_its_usual_range_is_no_cause_and_the_symptom_speaks_for_itself(estate):
+    scene = estate().add("front", {"disk_utilization": (50, 47)}, shape=RAMP)
+    scene.add("bystander", {"memory_utilization": (50, 0.5), "network_in": (1e6, 0)}, shape=RAMP)
+    answer = analyse(scene.frame(), ("front", "disk_utilization", FELT, OVER))
+    assert answer.contributing_factors == ()
+    assert "nothing but the symptom left its usual range" in answer.notes
+    assert (answer.pattern_match.name, answer.pattern_match.resource) == ("disk_full", "front")
+
+
+def test_where_the_first_factor_fits_no_pattern_that_of_the_symptoms_own_resource_is_named_with_its_actions(estate):
+    scene = estate().add("front", {"disk_utilization": (50, 47)}, shape=RAMP, resource_type="ec2", region="eu-west-1")
+    scene.add("bystander", {"queue_depth": (10, 400)}, shape=RAMP, resource_type="rds", region="eu-west-1")
+    answer = analyse(scene.frame(), ("front", "disk_utilization", FELT, OVER))
+    assert answer.primary_cause.resource == "bystander"
+    assert (answer.pattern_match.name, answer.pattern_match.resource) == ("disk_full", "front")
+    assert any("modify-volume" in a.command and "volume of front" in a.command for a in answer.recommended_actions)
 
 
 def test_stolen_cpu_at_the_end_of_the_credits_is_nobody_elses_work(estate, wobble):
