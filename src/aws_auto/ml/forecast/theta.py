@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from aws_auto.ml.forecast.demand import mean_of
-from aws_auto.ml.forecast.grid import DAY, trailing_mean
+from aws_auto.ml.forecast.grid import trailing_mean
 from aws_auto.ml.forecast.group import Bands, targets, to_unit
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def _points(design: Design) -> Floats:
     assert design.origins is not None  # noqa: S101
     rows = np.arange(len(design.resources))[:, None]
     columns = np.clip(design.origins, 0, design.grid.hours - 1)
-    said = theta(design.grid.values, design.steps, cycle=DAY)[:, rows, columns]
+    said = theta(design.grid.values, design.steps, cycle=design.grid.cycle)[:, rows, columns]
     center = 0.0 if design.center is None else design.center
     return to_unit(design, np.stack([np.where(np.isfinite(x), x, center) for x in said], axis=-1))
 
