@@ -82,7 +82,8 @@ def run(costs: Floats, *, ahead: int, seed: int = 0) -> Trial:
     first = max(LEAST_DAYS, days - ORIGINS)
     origins = np.arange(first, days + 1)
     said = np.stack([cost_forecast_members.forecasts(past[:, :o], ahead) for o in origins])
-    truth = _truth(costs, origins, ahead)
+    began = np.argmax(np.nan_to_num(costs) > 0, axis=1)
+    truth = _truth(costs, origins, ahead, began)
     trees = cost_forecast_boosted.forecasts(past, said, truth, origins, seed=seed)
     said = np.concatenate([said, trees[:, :, None]], axis=2)
     errors = np.abs(said - truth[:, :, None])
@@ -91,8 +92,8 @@ def run(costs: Floats, *, ahead: int, seed: int = 0) -> Trial:
     weights = _last_where_it_was_better(weights, np.abs(truth - mixed), errors[:, :, 0], origins)
     mixed = _mixed(said, weights)
     wrong = truth - mixed
-    days_band = cost_forecast_bands.of_days(wrong, origins, mixed)
-    sum_band = cost_forecast_bands.of_sums(wrong, origins, mixed)
+    days_band = cost_forecast_bands.of_days(wrong, origins, mixed, began)
+    sum_band = cost_forecast_bands.of_sums(wrong, origins, mixed, began)
     judged = np.isfinite(wrong)
     counted = judged.sum(axis=(0, 2))
     n = np.maximum(counted, 1)
@@ -120,13 +121,12 @@ def _filled(costs: Floats) -> Floats:
     return np.nan_to_num(np.take_along_axis(costs, place, axis=1))
 
 
-def _truth(costs: Floats, origins: Ints, ahead: int) -> Floats:
+def _truth(costs: Floats, origins: Ints, ahead: int, began: Ints) -> Floats:
     """What came on the days after each origin, ``(origins, series, ahead)``; nan where it has not come yet.
 
     Days before a series' first cost are no truth: nothing was to be forecast there.
     """
     longer = np.concatenate([costs, np.full((len(costs), ahead), np.nan)], axis=1)
-    began = np.argmax(np.nan_to_num(costs) > 0, axis=1)
     table = np.stack([longer[:, o : o + ahead] for o in origins])
     table[origins[:, None] < began[None] + LEAST_DAYS] = np.nan
     return table

@@ -254,18 +254,56 @@ def test_a_day_farther_away_is_never_better_known():
     assert (np.diff(found.high - found.expected) >= -1e-9).all()
 
 
+LONG_AGO = np.array([-10_000])
+
+
 def test_what_no_error_is_known_of_is_wider_by_the_square_root_of_time():
     wrong = np.full((4, 1, 8), np.nan)
     for i in range(3):
         wrong[i, 0, : 3 - i] = 1.0 - 2.0 * (i % 2)
-    found = bands.of_days(wrong, np.array([10, 11, 12, 13]), np.ones((4, 1, 8)))
+    found = bands.of_days(wrong, np.array([10, 11, 12, 13]), np.ones((4, 1, 8)), LONG_AGO)
     assert found.high[0, 7] == pytest.approx(found.high[0, 4] * np.sqrt(8 / 5))
 
 
-def test_without_any_known_error_the_band_is_the_rounding_of_a_bill():
-    found = bands.of_days(np.full((2, 1, 3), np.nan), np.array([8, 9]), np.full((2, 1, 3), 100.0))
+def test_without_any_known_error_the_band_of_a_long_past_is_the_rounding_of_a_bill():
+    found = bands.of_days(np.full((2, 1, 3), np.nan), np.array([8, 9]), np.full((2, 1, 3), 100.0), LONG_AGO)
     assert 0 < found.high.max() < 1.0
     assert np.isnan(found.covered).all()
+
+
+def test_a_few_errors_on_one_side_widen_the_band_on_the_other_and_many_do_not():
+    few, many = (one_sided(n) for n in (8, 300))
+    assert few.low[0, 0] < -0.5
+    assert few.high[0, 0] > 0.5
+    assert -many.low[0, 0] < 0.5 * many.high[0, 0]
+
+
+def one_sided(n):
+    wrong = np.random.default_rng(0).uniform(0.5, 1.5, (n, 1, 1))
+    wrong[-1] = np.nan
+    return bands.of_days(wrong, np.arange(10, 10 + n), np.full((n, 1, 1), 100.0), LONG_AGO)
+
+
+def test_a_short_past_without_a_change_is_no_promise_and_a_long_one_is():
+    ends = {}
+    for days in (14, 28, 200):
+        found = trial.run(np.full((1, days), 100.0), ahead=14)
+        ends[days] = found.high[0] - 100.0
+        assert found.high[0] + found.low[0] == pytest.approx(np.full(14, 200.0))
+    assert ends[14][13] == pytest.approx(10.0 * np.log(0.5 / 0.2), rel=0.01)
+    assert ends[28][13] == pytest.approx(10.0 * np.log(14 / 42 / 0.2), rel=0.01)
+    assert ends[14][0] < 0.2
+    assert ends[200][13] < 0.2
+
+
+def test_a_sum_of_which_one_error_is_known_is_wider_than_that_error():
+    wrong = np.full((9, 1, 7), np.nan)
+    wrong[0] = 1.0
+    wrong[1, 0, :6] = 1.0
+    origins = np.arange(10, 19)
+    found = bands.of_sums(wrong, origins, np.full((9, 1, 7), 100.0), LONG_AGO)
+    assert found.high[0, 0] > 2.0 * 7.0
+    assert found.low[0, 0] == pytest.approx(-found.high[0, 0])
 
 
 def test_trees_need_something_to_learn_from_and_then_find_what_the_others_do_not():
