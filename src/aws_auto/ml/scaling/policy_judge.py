@@ -1,13 +1,17 @@
-"""Which knob: how dear a violated step is, or which quantile is held, judged on what each would have done."""
+"""What a fleet is steered for, and the rehearsal in which every knob's fleet is played on the days that are over."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from aws_auto.ml.scaling.replay import ROUNDING
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from aws_auto.ml.scaling.replay import Setting
@@ -15,22 +19,13 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Indices = NDArray[np.int64]
 
-#: Knobs of a promise: the price of a violated step, in steps of the mean fleet.
-PRICES = np.geomspace(0.5, 5000.0, 33)
-#: Knobs where being short has a price: quantiles of the load that are held.
-QUANTILES = 1 - np.geomspace(0.5, 0.0005, 33)
-#: Price over width, on which the best margin of a promise is tabulated.
-RATIOS = np.geomspace(0.1, 1e6, 71)
-#: A promise is aimed at with this share of it: what is promised is a bound, and the future differs from the past.
-AIM = 0.8
-#: Before there is anything to judge, price x promised share is this many steps of the mean fleet.
-PRIOR = 0.1
-#: Days judged before the judgement is believed; weight of a judged day halves with this many.
+#: Days judged before the judgement is believed; weight of a judged step halves with this many.
 LEAST_DAYS = 2
 HALF_LIFE_DAYS = 7.0
-#: Days over which what was promised and not used, or overdrawn, is made up for, and how far that may move the aim.
-BUDGET_DAYS = 7
-BUDGET_BOUNDS = (0.5, 2.0)
+#: Targets of target tracking, as shares of capacity.
+TARGETS = np.linspace(0.2, 1.2, 21)
+#: Days over which it is counted how much of a promise was spent.
+SPENT_DAYS = 7
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,69 +45,121 @@ class ShortagePrice:
 Goal = Slo | ShortagePrice
 
 
-def margins(errors: Floats, goal: Goal) -> Floats:
-    """How many widths above the level are held.
+@dataclass(frozen=True, kw_only=True)
+class Outlook:
+    """What is known of the load until an instance started now is ready, for one or many steps.
 
-    Args:
-        errors: past errors over their width.
-        goal: what is wanted.
-
-    Returns:
-        For a promise by `RATIOS`: the margin ``k`` of least ``k x width + price x P(error > k)``. The wider the error,
-        the smaller the margin: violations are allowed where they save most. For a price of shortage by `QUANTILES`.
+    Attributes:
+        mean: largest load of each group of steps ahead as expected, ``(rows, groups)``.
+        width: how far it is usually off, ``(rows, groups)``.
+        unit: mean load that each group was learned at, ``(groups,)``.
+        recent: loads before each row, the newest first, ``(rows, steps)``; as many as target tracking looks back.
     """
-    errors = np.sort(errors)
-    if isinstance(goal, ShortagePrice):
-        return np.quantile(errors, QUANTILES)
-    beyond = (len(errors) - 1 - np.arange(len(errors))) / len(errors)
-    tail, beyond = errors[len(errors) // 2 :], beyond[len(errors) // 2 :]
-    return np.array([tail[np.argmin(tail + ratio * beyond)] for ratio in RATIOS])
+
+    mean: Floats
+    width: Floats
+    unit: Floats
+    recent: Floats
 
 
-def margin(table: Floats, knobs: Indices, price_over_width: Floats, goal: Goal) -> Floats:
-    """The margins of these knobs ``(rows, knobs)``; ``price_over_width (rows, 1)`` is the mean load over the width."""
-    if isinstance(goal, ShortagePrice):
-        return table[knobs]
-    return np.interp(np.log(PRICES[knobs] * price_over_width), np.log(RATIOS), table)
+class Rule(Protocol):
+    """How an outlook becomes a size, for one goal: a fleet below ``low`` grows to it, one above ``high`` shrinks to it.
 
-
-def first_knob(goal: Goal) -> int:
-    """What is used before there is a past to judge by."""
-    if isinstance(goal, ShortagePrice):
-        return int(np.argmin(np.abs(QUANTILES - (1 - 1 / goal.price))))
-    return int(np.argmin(np.abs(np.log(PRICES * goal.share / PRIOR))))
-
-
-def judge(load: Floats, wishes: Floats, used: Indices, setting: Setting, goal: Goal) -> int:
-    """The knob of least cost that keeps the goal on the judged steps; the most cautious where none does.
-
-    Args:
-        load: of the judged steps, oldest first.
-        wishes: sizes that each knob wanted, ``(steps, knobs)``.
-        used: the knob that was in use in each step.
-        setting: the fleet.
-        goal: what is wanted.
+    Attributes:
+        knobs: how many ways of deciding there are; in a rehearsal, those of others may follow.
     """
-    steps = len(load)
-    if steps < LEAST_DAYS * setting.day:
-        return first_knob(goal)
-    ready = wishes.copy()
-    for late in range(1, setting.boot + 1):
-        ready[late:] = np.minimum(ready[late:], wishes[:-late])
-    lack = load[:, None] / setting.capacity - ready
-    weight = 0.5 ** (np.arange(steps, 0, -1) / (HALF_LIFE_DAYS * setting.day))
-    weight /= weight.sum()
-    cost = weight @ wishes
-    if isinstance(goal, ShortagePrice):
-        return int(np.argmin(cost + goal.price * (weight @ np.maximum(lack, 0.0))))
-    violated = lack > 1e-9
-    recent = np.arange(max(steps - BUDGET_DAYS * setting.day, 0), steps)
-    spent = float(violated[recent, used[recent]].mean())
-    kept = weight @ violated <= allowed(goal, spent)
-    return int(np.argmin(np.where(kept, cost, np.inf))) if kept.any() else wishes.shape[1] - 1
+
+    knobs: int
+
+    def learn(self, errors: Sequence[Floats]) -> None:
+        """Take the past errors of each group over their width."""
+        ...
+
+    def band(self, outlook: Outlook, knobs: Indices) -> tuple[Floats, Floats]:
+        """Least and largest size that these knobs want, whole numbers ``(rows, knobs)``."""
+        ...
+
+    def choose(self, past: Rehearsal) -> int:
+        """The knob for the next day."""
+        ...
+
+    def tell(self, knob: int) -> float:
+        """The knob as a figure for people."""
+        ...
 
 
-def allowed(goal: Slo, spent: float) -> float:
-    """The share to aim at: more where the last days left some of it unused, less where they overdrew it."""
-    aim = AIM * goal.share
-    return float(np.clip(2 * aim - spent, BUDGET_BOUNDS[0] * aim, BUDGET_BOUNDS[1] * aim))
+def tracked(outlook: Outlook, targets: Floats, setting: Setting) -> tuple[Floats, Floats]:
+    """What `policy.TargetTracking` does at these targets as a band, ``(rows, targets)``.
+
+    It grows to the size for the last load, and shrinks to the largest of the sizes for the last loads.
+    """
+    loads = np.stack([outlook.recent[:, 0], outlook.recent.max(axis=1)])[:, :, None] / setting.capacity
+    low, high = np.clip(np.ceil(loads / targets), setting.minimum, setting.maximum)
+    return low, high
+
+
+class Rehearsal:
+    """Every knob's fleet, played on the steps that are over: what it would have cost, and what it would have broken."""
+
+    def __init__(self, setting: Setting) -> None:
+        self._setting = setting
+        self._sizes = np.zeros((0, 0))
+        self._sums = np.zeros((3, 0))
+        self._weight = 0.0
+        self._steps = 0
+        self._spent: list[bool] = []
+
+    def play(self, load: Floats, low: Floats, high: Floats, *, used: int) -> None:
+        """The next steps.
+
+        Args:
+            load: of each step.
+            low: see `Rule.band`, ``(steps, knobs)``.
+            high: as ``low``.
+            used: the knob that was in use.
+        """
+        steps, knobs = low.shape
+        sizes = np.empty((steps, knobs))
+        size = self._sizes[-1] if len(self._sizes) else low[0]
+        for step in range(steps):
+            size = np.minimum(np.maximum(size, low[step]), high[step])
+            sizes[step] = size
+        # The youngest go first: ready is what has been there for all of the boot.
+        boot = self._setting.boot
+        whole = np.concatenate([self._sizes if len(self._sizes) else np.repeat(sizes[:1], boot + 1, axis=0), sizes])
+        ready = np.min([whole[boot + 1 - late : boot + 1 - late + steps] for late in range(boot + 1)], axis=0)
+        self._sizes = whole[-boot - 1 :]
+        lack = load[:, None] / self._setting.capacity - ready
+        violated = lack > ROUNDING
+        weight = 0.5 ** (np.arange(steps)[::-1] / (HALF_LIFE_DAYS * self._setting.day))
+        new = weight @ np.stack([sizes, np.maximum(lack, 0.0), violated])
+        fade = 0.5 ** (steps / (HALF_LIFE_DAYS * self._setting.day))
+        self._sums = (fade * self._sums if self._steps else 0.0) + new
+        self._weight = fade * self._weight + float(weight.sum())
+        self._steps += steps
+        self._spent = [*self._spent, *violated[:, used].tolist()][-SPENT_DAYS * self._setting.day :]
+
+    @property
+    def believed(self) -> bool:
+        """Whether there is enough to judge by."""
+        return self._steps >= LEAST_DAYS * self._setting.day
+
+    @property
+    def spent(self) -> float:
+        """Share of violated steps on the last `SPENT_DAYS`, with the knobs that were in use."""
+        return float(np.mean(self._spent))
+
+    @property
+    def size(self) -> Floats:
+        """Mean size of each knob's fleet, younger steps weighing more."""
+        return np.asarray(self._sums[0] / self._weight)
+
+    @property
+    def short(self) -> Floats:
+        """Mean number of instances that were missing, as `size`."""
+        return np.asarray(self._sums[1] / self._weight)
+
+    @property
+    def violated(self) -> Floats:
+        """Share of violated steps, as `size`."""
+        return np.asarray(self._sums[2] / self._weight)

@@ -13,23 +13,34 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from aws_auto.errors import UsageError
-from aws_auto.ml.scaling.policy import TargetTracking
-from aws_auto.ml.scaling.policy_judge import PRICES, QUANTILES, Goal, ShortagePrice, Slo, judge, margin, margins
+from aws_auto.ml.scaling.policy import SCALE_IN_HOURS, TargetTracking
+from aws_auto.ml.scaling.policy_judge import (
+    TARGETS,
+    Goal,
+    Outlook,
+    Rehearsal,
+    Rule,
+    ShortagePrice,
+    Slo,
+    tracked,
+)
 from aws_auto.ml.scaling.policy_outlook import SLACK, Memory, Regression, fit, groups
-from aws_auto.ml.scaling.replay import ROUNDING, Setting
+from aws_auto.ml.scaling.policy_priced import Priced
+from aws_auto.ml.scaling.policy_promise import Promise
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from aws_auto.ml.scaling.replay import Setting
 
     Floats = NDArray[np.float64]
     Indices = NDArray[np.int64]
     Flags = NDArray[np.bool_]
 
-#: Days that are learned from and judged; a history is walked through for twice as long, to have errors for all of them.
+#: Days that are learned from; a history is walked through for twice as long, to have errors for all of them.
 WINDOW_DAYS = 28
 #: Target of the target tracking that decides before anything is learned.
 CAUTIOUS_TARGET = 0.5
-KNOBS = np.arange(len(PRICES))
 
 
 class Newsvendor:
@@ -50,24 +61,33 @@ class Newsvendor:
         Raises:
             UsageError: the boot takes most of a day, or the goal is none.
         """
-        self._goal = goal or Slo()
-        _check(setting, self._goal)
+        goal = goal or Slo()
+        _check(setting, goal)
         self._setting = setting
         self._groups = groups(setting.boot)
         per_hour = max(1, round(setting.steps_per_hour))
         self._memory = Memory(boot=setting.boot, day=setting.day, per_hour=per_hour, events=events)
         self._cautious = TargetTracking(setting, target=CAUTIOUS_TARGET)
-        self._due = 0
+        self._rule: Rule = Promise(setting, goal) if isinstance(goal, Slo) else Priced(setting, goal, self._groups)
+        self._targets = TARGETS[TARGETS < 1] if isinstance(goal, Slo) else TARGETS
+        self._past = Rehearsal(setting)
+        self._per_hour = per_hour
+        self._recent = np.arange(1, 1 + max(1, round(SCALE_IN_HOURS * setting.steps_per_hour)))
+        self._due = self._rehearsed = 0
         self._regressions: list[Regression] = []
-        self._margins: list[Floats] = []
+        self._learned = False
         self._knob = 0
-        self._mean = self._width = self._wishes = np.zeros((0, 0))
-        self._used: Indices = np.zeros(0, np.int64)
+        self._mean = self._width = np.zeros((0, len(self._groups)))
 
     @property
     def knob(self) -> float:
-        """Chosen last: the price of a violated step in steps of the mean fleet, or the quantile that is held."""
-        return float((PRICES if isinstance(self._goal, Slo) else QUANTILES)[self._knob])
+        """Chosen last.
+
+        The price of a violated step in steps of the mean fleet, or by how much a price of shortage is stretched; where
+        target tracking was best, its target.
+        """
+        beyond = self._knob - self._rule.knobs
+        return self._rule.tell(self._knob) if beyond < 0 else float(self._targets[beyond])
 
     def want(self, t: int, history: Floats, ready: int) -> float:
         """See `ScalingPolicy`."""
@@ -78,11 +98,16 @@ class Newsvendor:
             memory.extend(history[memory.n :])
         if memory.n >= self._due:
             self._close(memory.n)
+        elif memory.n >= self._rehearsed + self._per_hour:
+            self._rehearse(memory.n)
         if not self._regressions:
             return cautious
         row = np.array([memory.n])
         self._predict(row)
-        return float(self._wish(row, np.array([self._knob]))[0, 0]) if self._margins else cautious
+        if not self._learned:
+            return cautious
+        low, high = self._band(row, np.array([self._knob]))
+        return float(min(max(ready, low[0, 0]), high[0, 0]))
 
     def _walk(self, history: Floats) -> None:
         """Live through the past day by day, so that errors and knobs are judged as they would have been."""
@@ -96,24 +121,31 @@ class Newsvendor:
         self._due = n
 
     def _close(self, end: int) -> None:
-        """A day is over: write down what each knob wanted on it, learn anew, and choose."""
+        """A day is over: rehearse what is left of it, learn anew, and choose."""
         day, first = self._setting.day, max(end - WINDOW_DAYS * self._setting.day, 0)
         self._room(end + 2 * day)
         self._due = end + day
-        if self._margins:
-            rows = np.arange(end - day, end)
-            self._wishes[rows] = self._wish(rows, KNOBS)
+        self._rehearse(end)
         found = [fit(self._memory, group, first=first, until=end) for group in self._groups]
         self._regressions = [one for one in found if one is not None]
+        self._learned = False
         if len(self._regressions) < len(found):
-            self._regressions, self._margins = [], []
+            self._regressions = []
             return
         errors = [self._errors(g, first, end) for g in range(len(found))]
-        self._margins = [margins(e, self._goal) for e in errors] if min(map(len, errors)) >= day else []
-        rows = np.arange(first, end)
-        rows = rows[np.isfinite(self._wishes[rows, 0])]
-        self._knob = judge(self._memory.x[rows], self._wishes[rows], self._used[rows], self._setting, self._goal)
-        self._used[end : end + day] = self._knob
+        if min(map(len, errors)) >= day:
+            self._rule.learn(errors)
+            self._learned = True
+        self._knob = self._rule.choose(self._past)
+
+    def _rehearse(self, end: int) -> None:
+        """Play what is over with every knob, and choose: what was just broken is answered within the hour."""
+        rows = np.arange(self._rehearsed, end)
+        self._rehearsed = end
+        if self._learned and len(rows):
+            low, high = self._band(rows, np.arange(self._rule.knobs + len(self._targets)))
+            self._past.play(self._memory.x[rows], low, high, used=self._knob)
+            self._knob = self._rule.choose(self._past)
 
     def _errors(self, g: int, first: int, end: int) -> Floats:
         """Known errors of one group over their width."""
@@ -127,28 +159,29 @@ class Newsvendor:
         for g, regression in enumerate(self._regressions):
             self._mean[rows, g], self._width[rows, g] = regression.predict(level, width, clock)
 
-    def _wish(self, rows: Indices, knobs: Indices) -> Floats:
-        """Wanted sizes ``(rows, knobs)``: enough for every group of steps ahead; with a promise, for the last load too.
+    def _band(self, rows: Indices, knobs: Indices) -> tuple[Floats, Floats]:
+        """Sizes between which these knobs leave the fleet as it is; the knobs behind the rule's own track a target.
 
-        With a price of shortage the last instance is worth its hours when more than half of it is expected to serve.
+        Where nothing can be foreseen, a reactive rule may be best: it competes on the same past.
         """
-        promised = isinstance(self._goal, Slo)
-        least = self._memory.x[rows - 1] if promised else np.zeros(len(rows))
-        wanted = np.repeat(least[:, None], len(knobs), axis=1)
-        for g, (table, regression) in enumerate(zip(self._margins, self._regressions, strict=True)):
-            mean, width = self._mean[rows, g][:, None], self._width[rows, g][:, None]
-            wanted = np.maximum(wanted, mean + margin(table, knobs, regression.unit / width, self._goal) * width)
-        whole = np.ceil(wanted / self._setting.capacity - (ROUNDING if promised else 0.5))
-        return np.clip(whole, self._setting.minimum, self._setting.maximum)
+        unit = np.array([regression.unit for regression in self._regressions])
+        recent = self._memory.x[np.maximum(rows[:, None] - self._recent, 0)]
+        outlook = Outlook(mean=self._mean[rows], width=self._width[rows], unit=unit, recent=recent)
+        own = knobs < self._rule.knobs
+        bands = (
+            self._rule.band(outlook, knobs[own]),
+            tracked(outlook, self._targets[knobs[~own] - self._rule.knobs], self._setting),
+        )
+        low, high = (np.concatenate(sides, axis=1) for sides in zip(*bands, strict=True))
+        return low, high
 
     def _room(self, size: int) -> None:
-        old = len(self._used)
+        old = len(self._mean)
         if old >= size:
             return
-        self._used = np.concatenate([self._used, np.zeros(2 * size - old, np.int64)])
-        for name, columns in (("_mean", len(self._groups)), ("_width", len(self._groups)), ("_wishes", len(KNOBS))):
-            larger = np.full((2 * size, columns), np.nan)
-            larger[:old] = getattr(self, name).reshape(old, columns)
+        for name in ("_mean", "_width"):
+            larger = np.full((2 * size, len(self._groups)), np.nan)
+            larger[:old] = getattr(self, name)
             setattr(self, name, larger)
 
 

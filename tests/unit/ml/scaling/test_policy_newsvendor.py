@@ -7,9 +7,10 @@ import pytest
 
 from aws_auto.errors import UsageError
 from aws_auto.ml.scaling.policy import AwsLike, TargetTracking
-from aws_auto.ml.scaling.policy_judge import PRICES, QUANTILES, RATIOS, ShortagePrice, Slo, allowed, judge, margins
+from aws_auto.ml.scaling.policy_judge import TARGETS, ShortagePrice, Slo
 from aws_auto.ml.scaling.policy_newsvendor import Newsvendor
 from aws_auto.ml.scaling.policy_outlook import Memory, groups
+from aws_auto.ml.scaling.policy_promise import PRICES
 from aws_auto.ml.scaling.replay import Setting, play
 
 
@@ -37,9 +38,9 @@ def made(kind, days, *, per_hour=4, seed=0):
     return np.maximum(load, 0.0)
 
 
-def played(kind, policy=None, *, days=18, test=4, per_hour=4, **options):
+def played(kind, policy=None, *, days=18, test=4, per_hour=4, seed=0, **options):
     setting = Setting(capacity=1.0, boot=1, steps_per_hour=per_hour)
-    load = made(kind, days, per_hour=per_hour)
+    load = made(kind, days, per_hour=per_hour, seed=seed)
     cut = len(load) - test * 24 * per_hour
     return play(load[cut:], load[:cut], setting, policy(setting) if policy else Newsvendor(setting, **options))
 
@@ -71,7 +72,7 @@ def test_noise_alone_is_covered_where_cautious_target_tracking_runs_short():
 
 
 def test_spikes_that_nobody_can_foresee_are_paid_for_until_the_promise_holds():
-    assert played("spikes").violated <= 0.01
+    assert np.mean([played("spikes", seed=seed).violated for seed in range(3)]) <= 0.01
 
 
 def test_a_looser_promise_costs_less():
@@ -124,7 +125,7 @@ def test_a_history_of_no_steps_and_single_steps_is_learned_from_as_it_comes():
     policy = Newsvendor(setting)
     done = play(load[1:], load[:1], setting, policy)
     assert done.violated < 0.05
-    assert policy.knob in PRICES
+    assert policy.knob in {*PRICES, *TARGETS}
 
 
 def test_features_do_not_depend_on_what_comes_later_nor_on_how_the_past_came():
@@ -154,34 +155,6 @@ def test_the_steps_of_a_long_boot_fall_into_three_groups():
     assert groups(0) == ((0, 0),)
     assert groups(2) == ((0, 0), (1, 1), (2, 2))
     assert groups(11) == ((0, 3), (4, 7), (8, 11))
-
-
-def test_a_dear_violation_is_kept_further_away_and_a_wide_error_less_far():
-    errors = np.random.default_rng(0).standard_normal(5000)
-    table = margins(errors, Slo())
-    assert (np.diff(table) >= 0).all()
-    best = table[40]
-    share = (errors > best).mean()
-    for other in np.linspace(0, 4, 50):
-        assert best + RATIOS[40] * share <= other + RATIOS[40] * (errors > other).mean() + 1e-9
-    assert margins(errors, ShortagePrice(price=2.0)).tolist() == np.quantile(errors, QUANTILES).tolist()
-
-
-def test_the_knob_is_the_cheapest_that_kept_the_promise():
-    setting = Setting(capacity=1.0, boot=0, steps_per_hour=1)
-    load = np.tile([1.0, 1.0, 1.0, 3.0], 24 * 3)
-    wishes = np.tile(np.arange(1.0, 6.0), (len(load), 1))
-    used = np.full(len(load), 2)
-    assert judge(load, wishes, used, setting, Slo(share=0.01)) == 2
-    assert judge(load, wishes, used, setting, Slo(share=0.4)) == 0
-    assert judge(load * 9, wishes, used, setting, Slo(share=0.01)) == 4
-
-
-def test_what_was_promised_and_not_used_may_be_used_later():
-    goal = Slo(share=0.01)
-    assert allowed(goal, 0.0) == pytest.approx(0.016)
-    assert allowed(goal, 0.008) == pytest.approx(0.008)
-    assert allowed(goal, 0.5) == pytest.approx(0.004)
 
 
 @pytest.mark.parametrize(
