@@ -139,7 +139,6 @@ def asked(
     from aws_auto.ml.scaling.timeline import Constraints
     from aws_auto.pipeline.scale import Asked
 
-    prices = {name: _price(name, text) for name, text in (_pair(p, "--spot-price") for p in spot_prices)}
     return Asked(
         horizon=horizon,
         constraints=Constraints(
@@ -152,7 +151,7 @@ def asked(
             budget=budget,
         ),
         types=tuple(types),
-        spot_prices=prices,
+        spot_prices=prices_by_type(spot_prices),
         objective_ms=objective,
         addresses={name: Address.parse(text) for name, text in (_pair(a, "--aws") for a in addresses)},
         table_units=table_units,
@@ -329,6 +328,15 @@ def _pair(text: str, where: str) -> tuple[str, str]:
     if not equals or not name or not value:
         raise UsageError(f"{text!r} is not NAME=VALUE", where=where)
     return name, value
+
+
+def prices_by_type(texts: list[str]) -> dict[str, float]:
+    """``TYPE=USD`` as prices by type.
+
+    Raises:
+        UsageError: a text is no such pair.
+    """
+    return {name: _price(name, text) for name, text in (_pair(each, "--spot-price") for each in texts)}
 
 
 def _price(name: str, text: str) -> float:

@@ -14,6 +14,7 @@ from aws_auto.errors import UsageError
 
 if TYPE_CHECKING:
     from aws_auto.pipeline.simulate import Fleet, ScalingReplay
+    from aws_auto.pipeline.simulate_mix import Mix
 
 
 app = typer.Typer(
@@ -55,6 +56,19 @@ def scaling(
     instance_type: Annotated[
         str | None, typer.Option("--instance-type", help="Take its on-demand Linux price in us-east-1.")
     ] = None,
+    types: Annotated[
+        str | None, typer.Option("--types", help="Further types that may be chosen, comma-separated.")
+    ] = None,
+    spot_price: Annotated[
+        list[str] | None,
+        typer.Option("--spot-price", help="TYPE=USD an hour: may be bought on spot; may be repeated."),
+    ] = None,
+    spot_share: Annotated[
+        float, typer.Option("--spot-share", help="Share of the fleet's capacity that may be on spot.")
+    ] = 1.0,
+    reclaim: Annotated[
+        float, typer.Option("--reclaim", help="Probability that a spot pool is reclaimed within an hour.")
+    ] = 0.05,
     slo: Annotated[str, typer.Option("--slo", help="Steps that may have more load than is ready, at most.")] = "0.5%",
     minimum: Annotated[int, typer.Option("--min", min=0, help="Instances at least.")] = 1,
     maximum: Annotated[int | None, typer.Option("--max", min=1, help="Instances at most.")] = None,
@@ -88,6 +102,7 @@ def scaling(
         maximum=maximum,
         played=_length(play, "--play"),
         events=_events(events),
+        mix=_mix(instance_type, types, spot_price or [], spot_share=spot_share, reclaim=reclaim),
     )
     step = _length(period, "--period") if period else None
     ws = opened(workspace, target)
@@ -137,6 +152,7 @@ def show(found: ScalingReplay, fleet: Fleet, *, as_json: bool) -> None:
         for row in found.rows
     ]
     render.table(columns, rows)
+    _show_mix(found)
     days = (found.end - found.start) / timedelta(days=1)
     render.talk(f"{found.trace}: {days:.1f} days in steps of {found.period}, promise {fleet.slo:.2%} violated steps")
     ours = found.rows[-1]
@@ -148,6 +164,25 @@ def show(found: ScalingReplay, fleet: Fleet, *, as_json: bool) -> None:
     if found.simulated:
         render.talk("simulated data: no figure of it is about your account")
     render.talk("next: look at the report, then aws-auto ml train-models --models demand-forecaster")
+
+
+def _show_mix(found: ScalingReplay) -> None:
+    if not found.mix:
+        return
+    columns = ("with the types and spot", "USD/month", "violated", "promise kept", "on spot", "reclaimed", "pools")
+    rows = [
+        (
+            row.policy,
+            _usd(row.usd_month),
+            f"{row.violated:.2%}",
+            "yes" if row.kept else "no",
+            f"{row.spot_share:.1%}",
+            row.reclaimed,
+            ", ".join(f"{name} {share:.0%}" for name, share in row.pools.items() if share),
+        )
+        for row in found.mix
+    ]
+    render.table(columns, rows)
 
 
 def _usd(value: float | None) -> str | None:
@@ -191,6 +226,29 @@ def _price(price: float | None, instance_type: str | None) -> float | None:
             f"the price of {instance_type} is not known", where="--instance-type", hint="give it: --price USD an hour"
         )
     return known.usd_per_hour
+
+
+def _mix(
+    instance_type: str | None, types: str | None, spot: list[str], *, spot_share: float, reclaim: float
+) -> Mix | None:
+    from aws_auto.cli.scaling import prices_by_type
+    from aws_auto.pipeline.simulate_mix import Mix
+
+    if not types and not spot:
+        return None
+    if instance_type is None:
+        raise UsageError(
+            "the type that --capacity is said for is not known",
+            where="--types",
+            hint="name it: --instance-type m5.large",
+        )
+    return Mix(
+        instance_type=instance_type,
+        types=options.words(types),
+        spot_prices=prices_by_type(spot),
+        spot_share=spot_share,
+        reclaim=reclaim,
+    )
 
 
 def _events(file: Path | None) -> tuple[tuple[datetime, datetime], ...]:

@@ -17,6 +17,7 @@ from aws_auto.errors import NotEnoughData, SchemaError, UsageError
 from aws_auto.frame import RESOURCE, TIMESTAMP, MetricFrame
 from aws_auto.ml.scaling.replay_trace import FULL_CPU, LOAD, Trace, observed, trace
 from aws_auto.pipeline.collect import is_simulated
+from aws_auto.pipeline.simulate_mix import Mix, MixRow, play_mixed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -45,6 +46,7 @@ class Fleet:
         maximum: instances at most.
         played: how much of the end of the history is played.
         events: spans in which something known in advance happens.
+        mix: types and spot to choose from, None for equal instances alone.
     """
 
     boot: timedelta = timedelta(minutes=5)
@@ -56,6 +58,7 @@ class Fleet:
     maximum: int | None = None
     played: timedelta = timedelta(days=7)
     events: tuple[tuple[datetime, datetime], ...] = ()
+    mix: Mix | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +80,10 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class ScalingReplay:
-    """What was played, and what came of it. ``curves`` holds the ready instances of each policy for the report."""
+    """What was played, and what came of it.
+
+    ``curves`` holds the ready instances of each policy for the report, ``mix`` what a fleet of several types came to.
+    """
 
     trace: str
     simulated: bool
@@ -95,6 +101,7 @@ class ScalingReplay:
     notes: tuple[str, ...]
     need: Floats = field(repr=False, compare=False)
     curves: dict[str, Floats] = field(repr=False, compare=False)
+    mix: tuple[MixRow, ...] = ()
 
 
 def load_of_lake(
@@ -177,8 +184,14 @@ def simulate(history: Trace, fleet: Fleet) -> ScalingReplay:
         minimum=fleet.minimum,
         maximum=fleet.maximum,
     )
-    done = compare(load, before, setting, goal=Slo(share=fleet.slo), events=_events(history, fleet))
-    month = None if price is None else price * HOURS_A_MONTH * setting.steps_per_hour / played
+    events = _events(history, fleet)
+    done = compare(load, before, setting, goal=Slo(share=fleet.slo), events=events)
+    months = HOURS_A_MONTH * setting.steps_per_hour / played
+    month = None if price is None else price * months
+    mixed: tuple[MixRow, ...] = ()
+    if fleet.mix is not None:
+        mixed = play_mixed(load, before, setting, done, fleet.mix, slo=fleet.slo, month=months, events=events)
+        notes += ("another type is taken to carry what its vCPUs say; memory is not looked at",)
     start = history.start + history.period * len(before)
     return ScalingReplay(
         trace=history.name,
@@ -197,6 +210,7 @@ def simulate(history: Trace, fleet: Fleet) -> ScalingReplay:
         notes=(*history.notes, *notes),
         need=load / capacity,
         curves={one.policy: one.played.ready.astype(np.float64) for one in done},
+        mix=mixed,
     )
 
 

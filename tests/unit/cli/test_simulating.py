@@ -66,9 +66,25 @@ def test_simulated_data_is_called_so(tmp_path):
     assert "simulated data: no figure of it is about your account" in done.stderr
 
 
+def test_types_and_spot_are_a_second_table_and_json_names_their_pools(tmp_path, history):
+    words = ("--file", history, "--capacity", 20, "--instance-type", "m5.large", "--types", "m5.xlarge", "--play", "1d")
+    words += ("--spot-price", "m5.large=0.04", "--spot-share", "0.5", "--slo", "1%", "--reclaim", "0.01")
+    done = run(tmp_path, *words)
+    assert done.exit_code == 0, done.output
+    assert "with the types and spot" in done.stdout
+    assert "another type is taken to carry what its vCPUs say" in done.stderr
+    body = json.loads(run(tmp_path, *words, "--json").stdout)
+    assert [row["policy"] for row in body["mix"]] == ["target tracking", "aws-auto"]
+    assert set(body["mix"][1]["pools"]) == {"m5.large on-demand", "m5.xlarge on-demand", "m5.large spot"}
+    assert 0 < body["mix"][1]["spot_share"] <= 0.5
+    assert body["mix"][1]["usd_month"] < body["rows"][-1]["usd_month"]
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
+        (("--types", "m5.xlarge"), "the type that --capacity is said for is not known"),
+        (("--instance-type", "m5.large", "--spot-price", "m5.large"), "is not NAME=VALUE"),
         (("--boot", "soon"), "--boot"),
         (("--play", "0m"), "--play"),
         (("--slo", "0%"), "--slo"),

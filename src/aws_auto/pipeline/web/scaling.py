@@ -23,6 +23,10 @@ HOW = (
     "An instance is billed from its start, ready {boot} later, and carries {capacity:.4g} a step. Each policy was "
     "tuned on the days before, for the same promise; the optimum knows the future, and nobody can have it."
 )
+MIX = (
+    "In each step the policy says how much is needed, an exact optimisation of which pools. A spot pool is reclaimed "
+    "as a whole, by chance, at the probability that was given; both policies saw the same draws."
+)
 UNSURE = "Too few days were played for an interval."
 SURE = (
     "Days drawn anew: {policy} saves {low:.1%} to {high:.1%} of the instance-hours of target tracking (95 %). Other "
@@ -54,6 +58,8 @@ def scaling_report(found: ScalingReplay) -> str:
     ]
     if found.price is not None:
         sections.append(Section(title="Money", blocks=(_money(found),)))
+    if found.mix:
+        sections.append(Section(title="With the types and spot", blocks=(_mix(found), MIX)))
     sections.append(Section(title="How sure", blocks=(_sure(ours),)))
     return render("Scaling replay", sections, lead=lead, banner=SIMULATED if found.simulated else "")
 
@@ -68,6 +74,24 @@ def _cells(row: Row) -> tuple[object, ...]:
         f"{row.violated:.2%}",
         f"{row.unserved:.2%}",
         row.actions,
+    )
+
+
+def _mix(found: ScalingReplay) -> Table:
+    pools = tuple(found.mix[0].pools)
+    return Table(
+        columns=("policy", "USD a month", "violated", "on spot", "reclaimed", *pools),
+        rows=[
+            (
+                row.policy,
+                row.usd_month,
+                f"{row.violated:.2%}",
+                f"{row.spot_share:.1%}",
+                row.reclaimed,
+                *(f"{row.pools[pool]:.1%}" for pool in pools),
+            )
+            for row in found.mix
+        ],
     )
 
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from aws_auto.pipeline.simulate import Row, ScalingReplay
+from aws_auto.pipeline.simulate_mix import MixRow
 from aws_auto.pipeline.web.scaling import MOST_POINTS, scaling_report
 
 FIVE = timedelta(minutes=5)
@@ -95,3 +96,19 @@ def test_without_a_price_there_is_no_chart_of_money():
 
 def test_too_few_days_have_no_interval():
     assert "Too few days" in scaling_report(replay(rows=(row("target tracking"), row("aws-auto"))))
+
+
+def test_a_fleet_of_several_pools_has_a_table_with_the_share_of_each():
+    assert "With the types and spot" not in scaling_report(replay())
+    mixed = MixRow(
+        policy="aws-auto",
+        usd_month=12.34,
+        violated=0.003,
+        kept=True,
+        spot_share=0.25,
+        reclaimed=7,
+        pools={"m5.large on-demand": 0.625, "m5.large spot": 0.375},
+    )
+    page = scaling_report(replay(mix=(mixed,)))
+    for text in ("With the types and spot", "m5.large spot", "62.5%", "37.5%", "25.0%", "0.30%"):
+        assert text in page
