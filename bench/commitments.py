@@ -36,8 +36,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from aws_auto.ml.cost.commitments import DEPTHS, Offer, best_level, cost, fell, look_back_level
+from aws_auto.ml.cost.commitments import Offer, best_level, cost, fell, look_back_level
 from aws_auto.ml.cost.commitments_followed import RETURN_DAYS, Follower, decide_with_returns
+from aws_auto.ml.cost.commitments_scenarios import DEPTHS
 from aws_auto.ml.simulate.account import simulate
 
 CUR = Path(__file__).parents[1] / ".." / "shared" / "data" / "billing" / "cur"

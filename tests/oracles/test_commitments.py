@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from aws_auto.ml.cost.commitments import _LADDERS, FELL, PREMIUM, Plan, Scenarios, _savings, best_level, best_plan, cost
+from aws_auto.ml.cost.commitments import _LADDERS, FELL, PREMIUM, Plan, _savings, best_level, best_plan, cost
+from aws_auto.ml.cost.commitments_scenarios import Scenarios
 
 
 def test_no_level_costs_less_than_the_quantile_at_the_discount():

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from aws_auto.errors import NotEnoughData
+from aws_auto.ml.cost.commitments_scenarios import DEPTHS, Scenarios, fallen, scenarios, shifts
 from aws_auto.ml.cost.findings import Commitment
 
 if TYPE_CHECKING:
@@ -35,21 +36,9 @@ if TYPE_CHECKING:
 LEAST_DAYS = 14
 #: Days that are looked back on by the rule of the tools.
 LOOK_BACK = 30
-#: Depths of the falls that are thought of where none was seen.
-DEPTHS = (0.25, 0.5, 0.75)
 #: What is taken as known before an account is seen: a twentieth of a fall in 90 days of watching, which is one in five
 #: years, and little beside what the account itself shows. An assumption, not a fact.
 PRIOR_FALLS, PRIOR_DAYS = 0.05, 90.0
-#: A change of the same weekdays' cost from one week to the next of more than this is another level.
-_SHIFT = 0.15
-#: And more than this many standard deviations of what its single days change anyway.
-_SIGMAS = 4.0
-#: A fall is believed after a day, a rise after a week: to commit too much costs more than to commit too little.
-_FALL_DAYS, _RISE_DAYS = 1, 7
-_RECENT_DAYS = 56
-_PATHS = 200
-#: Days ahead that scenarios are made of; of a longer term a sample.
-_MOST_DAYS = 120
 #: Share of the level that is bought now, and in how many weekly parts the rest is.
 _LADDERS = ((1.0, 0), (0.95, 1), (0.9, 1), (0.8, 1), (0.65, 1), (0.5, 1), (0.25, 3))
 #: What is paid, in shares of the on-demand cost, for losing less when usage falls soon. A choice, not a measurement.
@@ -95,31 +84,6 @@ class Offer:
         """
         if not 0.0 < self.discount < 1.0:
             raise ValueError(f"a discount lies between 0 and 1, not at {self.discount}")
-
-
-@dataclass(frozen=True, eq=False)
-class Scenarios:
-    """What the hourly cost may become.
-
-    Attributes:
-        paths: cost, (paths, hours).
-        falls_at: in which hour from now on each path falls; past the end where it does not.
-        left: the share of its usage that is left to each path once it fell.
-        at: which hour from now on each column is.
-    """
-
-    paths: Array
-    falls_at: Array
-    left: Array
-    at: Array
-
-
-@dataclass(frozen=True)
-class Shift:
-    """From this day on the level was ``ratio`` times that of before."""
-
-    day: int
-    ratio: float
 
 
 @dataclass(frozen=True)
@@ -171,7 +135,7 @@ def decide(
     depths = (*DEPTHS, *(1.0 - one.ratio for one in falls)) if falls_a_year is None else DEPTHS
     length = max(int(offer.term / timedelta(hours=1)), 24)
     ahead = scenarios(hourly, found, hours=length, rate=rate, depths=depths, seed=seed)
-    plan = best_plan(ahead, fallen(ahead, depths, seed=seed), offer.discount, returns=returns)
+    plan = best_plan(ahead, fallen(ahead, depths, days=LOOK_BACK, seed=seed), offer.discount, returns=returns)
     plain = look_back_level(hourly, offer.discount)
     savings = _savings(ahead, plan, offer.discount)
     low, high = np.quantile(savings, [0.1, 0.9])
@@ -214,79 +178,6 @@ def cost(hours: Array, levels: Array | float, discount: float) -> Array:
 def fell(known: Array) -> bool:
     """Whether the last day cost `FELL` less than its weekday did a week before."""
     return bool(known[-24:].sum() < (1.0 - FELL) * known[-24 - _WEEK : -_WEEK].sum())
-
-
-def shifts(hourly: Array) -> tuple[Shift, ...]:
-    """Days on which the level changed and stayed changed, by the same weekdays of the week before; oldest first."""
-    daily = np.maximum(hourly[len(hourly) % 24 :].reshape(-1, 24).sum(axis=1), 1e-9)
-    week_on_week = np.log(daily[7:] / daily[:-7])
-    noise = 1.4826 * float(np.median(np.abs(week_on_week))) if len(week_on_week) else 0.0
-    change, weight = np.zeros(len(daily)), np.ones(len(daily))
-    for day in range(7, len(daily)):
-        after = daily[day : day + 7]
-        change[day] = np.log(after.sum() / daily[day - 7 : day][: len(after)].sum())
-        weight[day] = np.sqrt(len(after))
-    real = np.abs(change) > np.maximum(-np.log(1.0 - _SHIFT), _SIGMAS * noise / weight)
-    score = np.where(real, np.abs(change) * weight, 0.0)
-    found = []
-    # The clearest change within a week on either side is the day; its neighbours see the same change in part.
-    while score[day := int(np.argmax(score))] > 0.0:
-        if len(daily) - day >= (_FALL_DAYS if change[day] < 0.0 else _RISE_DAYS):
-            found.append(Shift(day, float(np.exp(change[day]))))
-        score[max(day - 6, 0) : day + 7] = 0.0
-    return tuple(sorted(found, key=lambda one: one.day))
-
-
-def scenarios(
-    hourly: Array, found: tuple[Shift, ...], *, hours: int, rate: float, depths: tuple[float, ...], seed: int
-) -> Scenarios:
-    """Days of the same weekday from the last eight weeks at today's level, with at most one fall a path.
-
-    Args:
-        hourly: the history, newest last.
-        found: its shifts.
-        hours: how far ahead.
-        rate: falls a day; the first of a Poisson stream is taken.
-        depths: equally likely shares by which usage falls.
-        seed: of all draws.
-    """
-    rng = np.random.default_rng(seed)
-    days = hourly[len(hourly) % 24 :].reshape(-1, 24).copy()
-    for one in found:
-        days[: one.day] *= one.ratio
-    days = days[-_RECENT_DAYS:]
-    ahead = _sampled(-(-hours // 24))
-    drawn = np.empty((_PATHS, len(ahead)), dtype=int)
-    for column, day in enumerate(ahead):
-        alike = np.arange((len(days) + day) % 7, len(days), 7)
-        drawn[:, column] = rng.choice(alike, _PATHS)
-    at = (ahead[:, None] * 24 + np.arange(24)).ravel()
-    at = at[at < hours]
-    paths = days[drawn].reshape(_PATHS, -1)[:, : len(at)]
-    # Stratified: a share of the paths that is right to one path, not a matter of luck.
-    chance = (rng.permutation(_PATHS) + rng.random(_PATHS)) / _PATHS
-    falls_at = -np.log1p(-chance) / rate * 24.0 if rate > 0 else np.full(_PATHS, np.inf)
-    return _after(paths, falls_at, 1.0 - rng.choice(depths, _PATHS), at.astype(float))
-
-
-def _after(paths: Array, falls_at: Array, left: Array, at: Array) -> Scenarios:
-    after = at[None] >= falls_at[:, None]
-    return Scenarios(paths * np.where(after, left[:, None], 1.0), falls_at, left, at)
-
-
-def _sampled(days: int) -> NDArray[np.int64]:
-    """Which days ahead are looked at: of a long term every few, by a step that meets every weekday alike."""
-    step = -(-days // _MOST_DAYS)
-    return np.arange(0, days, step + (step % 7 == 0))
-
-
-def fallen(ahead: Scenarios, depths: tuple[float, ...], *, seed: int) -> Scenarios:
-    """The same hours with a fall in every path, at any moment of the first thirty days."""
-    rng = np.random.default_rng(seed + 1)
-    n = len(ahead.paths)
-    soon = min(LOOK_BACK * 24.0, float(ahead.at[-1]) + 1.0)
-    falls_at = (rng.permutation(n) + rng.random(n)) / n * soon
-    return _after(ahead.paths, falls_at, 1.0 - rng.choice(depths, n), ahead.at)
 
 
 def best_plan(ahead: Scenarios, stressed: Scenarios, discount: float, *, returns: int = 0) -> Plan:

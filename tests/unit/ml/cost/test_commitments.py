@@ -8,19 +8,8 @@ import numpy as np
 import pytest
 
 from aws_auto.errors import NotEnoughData
-from aws_auto.ml.cost.commitments import (
-    PREMIUM,
-    Offer,
-    Plan,
-    best_level,
-    best_plan,
-    cost,
-    decide,
-    fallen,
-    look_back_level,
-    scenarios,
-    shifts,
-)
+from aws_auto.ml.cost.commitments import PREMIUM, Offer, Plan, best_level, best_plan, cost, decide, look_back_level
+from aws_auto.ml.cost.commitments_scenarios import fallen, scenarios, shifts
 
 
 def offer(discount: float = 0.34, days: int = 30) -> Offer:
@@ -86,19 +75,19 @@ def test_frequent_falls_lower_the_level_or_ladder_it_and_the_look_back_would_los
 def test_where_usage_falls_soon_less_is_bought_at_once():
     hours = usage()
     ahead = scenarios(hours, (), hours=24 * 28, rate=1 / 14, depths=(0.75,), seed=1)
-    plan = best_plan(ahead, fallen(ahead, (0.75,), seed=1), 0.55)
+    plan = best_plan(ahead, fallen(ahead, (0.75,), days=30, seed=1), 0.55)
     assert plan.first < 1.0
     assert plan.level > 0
 
 
 def test_a_ladder_costs_no_more_than_its_premium_while_nothing_happens():
     ahead = scenarios(usage(), (), hours=24 * 30, rate=0.0, depths=(0.5,), seed=1)
-    plan = best_plan(ahead, fallen(ahead, (0.5,), seed=1), 0.19)
+    plan = best_plan(ahead, fallen(ahead, (0.5,), days=30, seed=1), 0.19)
     plain = Plan(best_level(ahead.paths, 0.19))
     held = [cost(ahead.paths, one.level * one.held(ahead.at, np.inf), 0.19).mean() for one in (plan, plain)]
     assert plan != plain
     assert held[0] - held[1] <= PREMIUM * ahead.paths.mean() * 1.0001
-    soon = fallen(ahead, (0.5,), seed=9)
+    soon = fallen(ahead, (0.5,), days=30, seed=9)
     after = [cost(soon.paths, one.level * one.held(soon.at, soon.falls_at), 0.19).mean() for one in (plan, plain)]
     assert after[0] < after[1]
 
@@ -111,7 +100,7 @@ def test_of_a_ladder_nothing_is_bought_after_the_fall():
 
 def test_under_stress_every_path_falls_within_thirty_days():
     ahead = scenarios(usage(), (), hours=24 * 60, rate=0.0, depths=(0.5,), seed=1)
-    soon = fallen(ahead, (0.5,), seed=1)
+    soon = fallen(ahead, (0.5,), days=30, seed=1)
     assert 0.0 <= soon.falls_at.min() < soon.falls_at.max() <= 30 * 24
     assert soon.paths[:, -24:].mean() == pytest.approx(0.5 * ahead.paths[:, -24:].mean())
 
