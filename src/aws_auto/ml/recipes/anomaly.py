@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from aws_auto.frame import MetricFrame
     from aws_auto.ml.anomaly.grid import ResourceGrid
     from aws_auto.ml.anomaly.labels import Labels
+    from aws_auto.ml.anomaly.teaching import Taught
     from aws_auto.protocols import Predictor
     from aws_auto.results import BackTest, Quality
 
@@ -68,7 +70,10 @@ class AnomalyDetector:
         """See `aws_auto.protocols.Recipe.fit`.
 
         Alarms called false do not come again, and the limits of their metrics are lifted beyond them as far as that
-        leaves the resource able to hear; alarms called true are left out of the calibration.
+        leaves the resource able to hear. Incidents, found or missed, are left out of the calibration and teach which
+        members count for how much and how low the limit may be (`aws_auto.ml.anomaly.teaching`), where held-back ones
+        say that this is better. The back-test knows what they taught, also those of its own days; the anomalies that
+        are put in are none of them.
 
         Raises:
             NotEnoughData: fewer than eight days.
@@ -84,26 +89,34 @@ class AnomalyDetector:
         judged = drawn(known, seed)
         progress("learn from labels", 0, len(RULES) + 3)
         taught = teach(fleet, said, until=calibrate, settings=self.settings, seed=seed)
+        fit = partial(FleetDetector.fit, until=calibrate, settings=self.settings, labels=said, mixes=taught.mixes)
         contenders = {}
         for i, kind in enumerate((Ensemble.kind, *RULES)):
             progress(f"fit: {kind}", i, len(RULES) + 3)
-            some = known if kind == Ensemble.kind else judged
-            contenders[kind] = FleetDetector.fit(
-                kind, some, until=calibrate, settings=self.settings, labels=said, mixes=taught.mixes
-            )
+            contenders[kind] = fit(kind, known if kind == Ensemble.kind else judged)
         progress("back-test on injected anomalies", len(RULES) + 1, len(RULES) + 3)
         held = {name: fleet[name] for name in judged}
         origin = recipe.lineage(frame, seed=seed, simulated=simulated)
         since, beside = _fresh(champion, datetime.fromtimestamp(test, UTC), origin.end)
-        rival = champion.detector if isinstance(champion, AnomalyPredictor) and since is not None else None
+        former = champion.detector if isinstance(champion, AnomalyPredictor) else None
         trial = anomaly_trial.run(
-            held, contenders, rival, start=test, seed=seed, settings=self.settings, fresh_from=since
+            held,
+            contenders,
+            former if since is not None else None,
+            start=test,
+            seed=seed,
+            settings=self.settings,
+            fresh_from=since,
         )
         decision, reason = decide(trial.backtests, champion)
+        rule = trial.backtests[0].baseline_name
+        if decision is not Decision.PROMOTE and taught.mixes:
+            keep = former if decision is Decision.KEEP_CHAMPION else None
+            rival = keep or fit(rule, {name: fleet[name] for name in taught.resources})
+            decision, reason = by_labels(taught, rival, fleet, self.settings, decision, reason)
         progress("learn from everything", len(RULES) + 2, len(RULES) + 3)
         if decision is Decision.SIMPLE_RULE:
-            kind = trial.backtests[0].baseline_name
-            final = FleetDetector.fit(kind, fleet, until=calibrate, settings=self.settings, labels=said)
+            final = fit(rule, fleet)
         else:
             final = contenders[Ensemble.kind].learned(
                 fleet, since=test, settings=self.settings, labels=said, mixes=taught.mixes
@@ -214,6 +227,25 @@ def decide(tests: tuple[BackTest, ...], champion: Predictor | None) -> tuple[Dec
     if decision is Decision.SIMPLE_RULE and tests[0].difference.high >= 0:
         return Decision.PROMOTE, f"{reason}; nor is it clearly worse, and on labelled public series it finds far more"
     return decision, reason
+
+
+def by_labels(
+    taught: Taught,
+    rival: FleetDetector,
+    fleet: Mapping[str, ResourceGrid],
+    settings: AnomalySettings,
+    decision: Decision,
+    reason: str,
+) -> tuple[Decision, str]:
+    """The decision for ``rival`` (champion or simple rule), or for what the labels taught where they say so.
+
+    Injected anomalies are found or not at the same number of alarms, and are of the usual kinds; the user's incidents
+    say more about the user's account.
+    """
+    if taught.known_to(rival):
+        return decision, reason
+    better, why = taught.beats(rival, fleet, settings)
+    return (Decision.PROMOTE if better else decision), f"{why}; {reason}"
 
 
 def _fresh(champion: Predictor | None, border: datetime, end: datetime) -> tuple[int | None, tuple[str, ...]]:

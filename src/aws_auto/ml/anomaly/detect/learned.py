@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from aws_auto.ml.anomaly.detect.lessons import excess, together
+from aws_auto.ml.anomaly.detect.lessons import excess, shares_of, together
 from aws_auto.ml.anomaly.detect.profile import DENSE, FRESH, HOURS, MEMBERS, Profile
 from aws_auto.ml.evaluation.backtest import paired_bootstrap
 
@@ -67,13 +67,31 @@ class Mix:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Limit:
-    """A lower limit beside the usual one: incidents found, and other alarms per resource and week."""
+class Standing:
+    """What a detector says at its own limit.
+
+    Attributes:
+        found: incidents.
+        incidents: all of them.
+        alarms: hours with an alarm beside the incidents.
+        weeks: calm resource-weeks.
+    """
 
     found: int
-    alarms: float
-    usual_found: int
-    usual_alarms: float
+    incidents: int
+    alarms: int
+    weeks: float
+
+    @property
+    def words(self) -> str:
+        """For a person."""
+        a_week = self.alarms / self.weeks
+        return f"{self.found} of {self.incidents} incidents at {a_week:.2g} other alarms per resource and week"
+
+    @property
+    def f1(self) -> float:
+        """Of incidents, with every other alarm as a false one."""
+        return f1(self.found, self.incidents, self.alarms)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,14 +103,16 @@ class Learned:
         profile: what is better by the labels, or the same.
         incidents: how many there are.
         mix: how weights were compared; None with too few incidents.
-        limit: None where the limit stays.
+        stands: what the profile says of the incidents; None with too few of them.
+        before: the same at the usual limit.
     """
 
     usual: Profile
     profile: Profile
     incidents: int
     mix: Mix | None = None
-    limit: Limit | None = None
+    stands: Standing | None = None
+    before: Standing | None = None
 
     @property
     def better(self) -> bool:
@@ -103,12 +123,9 @@ class Learned:
     def notes(self) -> tuple[str, ...]:
         """What was decided, and on what evidence, a sentence each."""
         said = [f"{self.usual.name}: {self._weights()}"] if self.incidents >= LEAST else [too_few(self.incidents)]
-        if self.limit is not None:
-            one = self.limit
+        if self.profile.ease and self.stands and self.before:
             said.append(
-                f"{self.usual.name}: a lower limit finds {one.found} instead of {one.usual_found} of {self.incidents}"
-                f" labelled incidents, at {one.alarms:.2g} instead of {one.usual_alarms:.2g} other alarms per resource"
-                " and week"
+                f"{self.usual.name}: a lower limit finds {self.stands.words}, the usual one {self.before.words}"
             )
         return tuple(said)
 
@@ -135,8 +152,8 @@ def learn(profile: Profile, lessons: Sequence[Lesson], *, per_week: float, seed:
         per_week: budget of alarms per resource and week.
         seed: of the interval.
     """
-    events = [event for event in together([one.incidents for one in lessons]) if _seen(lessons, event)]
-    shares = _shares(profile)
+    events = events_of(lessons)
+    shares = shares_of(profile)
     known = Learned(usual=profile, profile=profile, incidents=len(events))
     if len(events) < LEAST:
         return known
@@ -151,8 +168,13 @@ def learn(profile: Profile, lessons: Sequence[Lesson], *, per_week: float, seed:
             weights = {name: float(share) for name, share in zip(MEMBERS, shares, strict=True) if share > 0}
             known = replace(known, profile=replace(profile, weights=weights, gain=float(units[best])))
     over = [excess(one, shares, known.profile.gain, per_week=per_week) for one in lessons]
-    ease, limit_ = lower(lessons, events, over, per_week=per_week)
-    return replace(known, profile=replace(known.profile, ease=ease), limit=limit_)
+    ease = lower(lessons, events, over, per_week=per_week)
+    return replace(
+        known,
+        profile=replace(known.profile, ease=ease),
+        stands=standing(lessons, over, at=-ease),
+        before=standing(lessons, over),
+    )
 
 
 def too_few(incidents: int) -> str:
@@ -168,7 +190,7 @@ def observing(profile: Profile) -> Profile:
 
 def mixes(profile: Profile) -> Floats:
     """The mixes that are tried, shape ``(mixes, members)``; the first is the profile's own."""
-    own, *others = (_shares(one) for one in (profile, *(p for p in (DENSE, HOURS, FRESH) if p.name != profile.name)))
+    own, *others = (shares_of(one) for one in (profile, *(p for p in (DENSE, HOURS, FRESH) if p.name != profile.name)))
     alone = np.eye(len(MEMBERS))
     beside = [(1 - share) * own + share * one for share in SHARES for one in alone]
     pairs = [(one + other) / 2 for one, other in combinations(alone, 2)]
@@ -205,10 +227,8 @@ def credits_of(
     return out
 
 
-def lower(
-    lessons: Sequence[Lesson], events: Sequence[Event], over: Sequence[Floats], *, per_week: float
-) -> tuple[float, Limit | None]:
-    """By how much a lower limit is better, and what it gives; 0 and None where the usual one stays.
+def lower(lessons: Sequence[Lesson], events: Sequence[Event], over: Sequence[Floats], *, per_week: float) -> float:
+    """By how much a lower limit is better; 0 where the usual one stays.
 
     Args:
         lessons: resources.
@@ -216,29 +236,45 @@ def lower(
         over: of each lesson how far each column is over the usual limit.
         per_week: budget.
     """
-    weeks = sum(one.weeks for one in lessons)
-    calm = -np.sort(-np.concatenate([one.peaks(x) for one, x in zip(lessons, over, strict=True)]))
-    peaks = np.array([max(lessons[i].highest(over[i], start, end) for i, start, end in event) for event in events])
-    floor = calm[min(int(per_week * weeks), len(calm) - 1)]
+    calm, peaks = _calm_and_peaks(lessons, events, over)
+    highest, n = -np.sort(-calm), len(peaks)
+    floor = highest[min(int(per_week * sum(one.weeks for one in lessons)), len(highest) - 1)]
 
     def best(some: Floats) -> float:
-        possible = np.unique(np.r_[some[(some < 0) & (some > floor)] - JUST, 0.0])[::-1]
-        return float(possible[np.argmax([_f1((some > at).sum(), len(some), (calm > at).sum()) for at in possible])])
+        possible = np.unique(np.r_[np.maximum(some[(some < 0) & (some > floor)] - JUST, floor), 0.0])[::-1]
+        return float(possible[np.argmax([f1((some > at).sum(), len(some), (calm > at).sum()) for at in possible])])
 
-    at, usual = best(peaks), (int((peaks > 0).sum()), int((calm > 0).sum()))
+    at = best(peaks)
     held = sum(peak > best(np.delete(peaks, i)) for i, peak in enumerate(peaks))
-    alarms = int((calm > at).sum())
-    if at == 0 or _f1(held, len(peaks), alarms) <= _f1(usual[0], len(peaks), usual[1]):
-        return 0.0, None
-    found = Limit(
-        found=int((peaks > at).sum()), alarms=alarms / weeks, usual_found=usual[0], usual_alarms=usual[1] / weeks
+    better = f1(held, n, (calm > at).sum()) > f1((peaks > 0).sum(), n, (calm > 0).sum())
+    return -at if better else 0.0
+
+
+def standing(lessons: Sequence[Lesson], over: Sequence[Floats], *, at: float = 0.0) -> Standing:
+    """What a detector says of the incidents whose alarms begin ``at`` so much over the usual limit."""
+    calm, peaks = _calm_and_peaks(lessons, events_of(lessons), over)
+    weeks = sum(one.weeks for one in lessons)
+    return Standing(
+        found=int((peaks > at).sum()), incidents=len(peaks), alarms=int((calm > at).sum()), weeks=max(weeks, 1e-9)
     )
-    return -at, found
 
 
-def _seen(lessons: Sequence[Lesson], event: Event) -> bool:
-    """Whether there was anything to see it by."""
-    return any(lessons[i].highest(lessons[i].judged.astype(float), start, end) > 0 for i, start, end in event)
+def events_of(lessons: Sequence[Lesson]) -> list[Event]:
+    """The incidents that there was anything to see by."""
+    return [
+        event
+        for event in together([one.incidents for one in lessons])
+        if any(lessons[i].highest(lessons[i].judged.astype(float), start, end) > 0 for i, start, end in event)
+    ]
+
+
+def _calm_and_peaks(
+    lessons: Sequence[Lesson], events: Sequence[Event], over: Sequence[Floats]
+) -> tuple[Floats, Floats]:
+    """The highest calm values of each hour, and of each incident the highest."""
+    calm = np.concatenate([one.peaks(x) for one, x in zip(lessons, over, strict=True)])
+    peaks = [max(lessons[i].highest(over[i], start, end) for i, start, end in event) for event in events]
+    return calm, np.array(peaks)
 
 
 def _held_back(worth: Floats, seed: int) -> Mix:
@@ -249,13 +285,9 @@ def _held_back(worth: Floats, seed: int) -> Mix:
     return Mix(ours=float(held.mean()), usual=float(worth[0].mean()), gain=gain)
 
 
-def _f1(found: int, incidents: int, alarms: int) -> float:
+def f1(found: int, incidents: int, alarms: int) -> float:
+    """Harmonic mean of the share of incidents found and of alarms that are right."""
     return 2 * found / (found + incidents + alarms)
-
-
-def _shares(profile: Profile) -> Floats:
-    weights = np.array([profile.weights.get(name, 0.0) for name in MEMBERS])
-    return np.asarray(weights / weights.sum())
 
 
 def _limits(calm: Floats, weeks: float) -> Floats:

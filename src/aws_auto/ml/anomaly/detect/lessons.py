@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from aws_auto.ml.anomaly.detect.detector import episode_peaks
-from aws_auto.ml.anomaly.detect.profile import limit
+from aws_auto.ml.anomaly.detect.profile import MEMBERS, limit
 from aws_auto.ml.anomaly.detect.routine import Routine
 from aws_auto.ml.evaluation.metrics import HOUR, Rhythm
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
+
+    from aws_auto.ml.anomaly.detect.profile import Profile
 
     Floats = NDArray[np.float64]
     Bools = NDArray[np.bool_]
@@ -68,6 +70,18 @@ class Lesson:
             out &= (self.times < start - 3 * self.period) | (self.times > last)
         return out
 
+    def after(self, start: float) -> Lesson:
+        """The columns from that second on."""
+        new = self.times >= start
+        return replace(
+            self,
+            times=self.times[new],
+            surprise=self.surprise[..., new],
+            above=self.above[:, new],
+            usual=self.usual[new],
+            incidents=tuple(span for span in self.incidents if span[1] >= start),
+        )
+
     @property
     def weeks(self) -> float:
         """Of calm."""
@@ -96,6 +110,12 @@ def together(incidents: Sequence[Sequence[tuple[float, float]]]) -> list[Event]:
         out[-1].append((i, start, end))
         reached = max(reached, end)
     return out
+
+
+def shares_of(profile: Profile) -> Floats:
+    """The weights of all `MEMBERS`, as shares."""
+    weights = np.array([profile.weights.get(name, 0.0) for name in MEMBERS])
+    return np.asarray(weights / weights.sum())
 
 
 def excess(lesson: Lesson, mix: Floats, unit: float, *, per_week: float) -> Floats:

@@ -67,7 +67,7 @@ def test_labels_without_meaning_leave_the_usual_mix_and_limit():
 
 def test_too_few_incidents_leave_the_profile_and_the_note_says_how_many_are_needed():
     found = taught(lesson(LEAST - 1))
-    assert (found.profile, found.mix, found.limit) == (DENSE, None, None)
+    assert (found.profile, found.mix, found.stands) == (DENSE, None, None)
     assert found.notes == (
         f"the usual weights and limits stay: {LEAST - 1} labelled incidents, at least {LEAST} are needed to learn from",
     )
@@ -78,8 +78,9 @@ def test_a_few_incidents_say_how_low_the_limit_may_be_but_not_which_member_is_ri
     found = taught(lesson(LEAST_FOR_MIX - 1, seen_by="shape", height=1.9, noise=0.1))
     assert found.profile.weights == DENSE.weights
     assert found.profile.ease > 0
-    assert found.limit.found > found.limit.usual_found
-    assert found.limit.alarms <= 1
+    assert found.stands.found > found.before.found
+    assert found.stands.f1 > found.before.f1
+    assert found.stands.alarms <= found.stands.weeks
     assert f"{LEAST_FOR_MIX - 1} labelled incidents, weights need at least {LEAST_FOR_MIX}" in found.notes[0]
     assert "a lower limit finds" in found.notes[1]
 
@@ -91,7 +92,7 @@ def test_a_limit_is_not_lowered_beyond_the_budget():
     louder[0, MEMBERS.index("shape"), 40::290] = 3.0
     noisy = taught(replace(one, surprise=louder))
     assert noisy.profile.ease == 0
-    assert noisy.limit is None
+    assert noisy.stands == noisy.before
 
 
 def test_one_incident_alone_lowers_no_limit():
