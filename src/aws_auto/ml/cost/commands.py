@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from aws_auto.ml.cost.running import Office
 
@@ -157,8 +158,18 @@ def schedule(what: str, resource: str, region: str | None, office: Office) -> tu
     return "\n".join([*([way.first] if way.first else []), *lines]), f"take the two lines out of cron; {way.on}"
 
 
-def sell(commitment_id: str, region: str | None) -> tuple[str, str]:
-    """What can be done about an unused reservation: look, exchange or sell; none of it by a program."""
+def sell(commitment_id: str, region: str | None, *, return_by: datetime | None = None) -> tuple[str, str]:
+    """What can be done about an unused commitment: look, exchange, sell or return it; none of it by a program.
+
+    Args:
+        commitment_id: its ARN.
+        region: of a reservation.
+        return_by: until when a plan can be returned; None where it no longer can.
+    """
+    plan = re.search(r":savingsplan/([0-9a-f-]{36})$", commitment_id)
+    if plan and return_by:
+        back = f"none; another plan can be bought at once. It can be returned until {return_by:%Y-%m-%d %H:%M} UTC"
+        return f"aws savingsplans return-savings-plan --savings-plan-id {plan.group(1)}", back
     found = re.search(r"reserved-instances/([0-9a-f-]{36})$", commitment_id)
     place = f" --region {region}" if region else ""
     if not found:

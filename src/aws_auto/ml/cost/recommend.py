@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from aws_auto.ml.cost import commands, commitments_advice, family, rightsizing_advice, schedule, storage, usage_types
-from aws_auto.ml.cost.commitments_used import commitment_use, is_usage, last_moment, require
+from aws_auto.ml.cost.commitments_followed import RETURN_DAYS, RETURNED_AT_MOST
+from aws_auto.ml.cost.commitments_used import PLAN, commitment_use, is_usage, last_moment, require
 from aws_auto.ml.cost.findings import Abstained, Money, Recommendation, Recommendations, Total
 from aws_auto.ml.cost.idle import CPU_MAX, idle
 from aws_auto.ml.cost.price_book import MOST_AGE
@@ -233,7 +234,9 @@ class _Found:
         ]
 
     def _sell(self, one: CommitmentUse) -> Recommendation:
-        command, rollback = commands.sell(one.commitment_id, one.region)
+        return_by = self._return_by(one)
+        command, rollback = commands.sell(one.commitment_id, one.region, return_by=return_by)
+        verb = "return or use" if return_by else "use, exchange or sell"
         hours = max((one.end - one.start) / timedelta(hours=1), 1.0)
         monthly = max(one.unused_fee or 0.0, 0.0) / hours * HOURS_A_MONTH
         what = f"{one.count:g} x {one.instance_type}" if one.count and one.instance_type else "plan"
@@ -243,7 +246,7 @@ class _Found:
             account=one.account,
             region=one.region,
             service=one.kind,
-            what=f"use, exchange or sell this {one.kind} ({what}): {one.unused:,.0f} of {one.purchased:,.0f} {one.unit}"
+            what=f"{verb} this {one.kind} ({what}): {one.unused:,.0f} of {one.purchased:,.0f} {one.unit}"
             f" unused since {one.start:%Y-%m-%d}",
             # The fee is owed until the term ends: nothing is saved unless the rest is used or sold.
             saving=Money(expected=0.0, low=0.0, high=monthly, currency=one.currency),
@@ -256,6 +259,15 @@ class _Found:
             expires=self.until + _LASTS,
             command=command,
         )
+
+    def _return_by(self, one: CommitmentUse) -> datetime | None:
+        """Until when a plan can be returned that was bought in this month; None where it is too late or not known."""
+        month = one.start.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+        hours = (one.end - one.start) / timedelta(hours=1)
+        if one.kind != PLAN or one.start == month or (one.purchased or 0.0) > RETURNED_AT_MOST * hours:
+            return None
+        last = min(one.start + timedelta(days=RETURN_DAYS), (month + timedelta(days=32)).replace(day=1))
+        return last if self.until < last else None
 
     def _schedules(self) -> list[Recommendation]:
         found = []

@@ -1,4 +1,5 @@
 import re
+from datetime import UTC, datetime
 
 import botocore.session
 import pytest
@@ -69,12 +70,26 @@ def test_a_plan_has_no_market():
     assert "cannot be sold" in sell("arn:aws:savingsplans::111122223333:savingsplan/0", None)[0]
 
 
+def test_a_new_plan_can_be_returned():
+    command, rollback = NEW_PLAN
+    assert command.endswith("--savings-plan-id 12345678-1234-1234-1234-123456789012")
+    assert "until 2026-04-08 05:00 UTC" in rollback
+
+
+NEW_PLAN = sell(
+    "arn:aws:savingsplans::111122223333:savingsplan/12345678-1234-1234-1234-123456789012",
+    None,
+    return_by=datetime(2026, 4, 8, 5, tzinfo=UTC),
+)
+
+
 WORDS = {
     "volume": (volume("vol-0a1b", "us-east-1", "gp3", iops=4000, throughput=250),),
     "resize": (resize("i-0123456789abcdef0", "m6a.large", "us-east-1"),),
     "look": (look("i-0123456789abcdef0", "us-east-1"),),
     "other architecture": other_architecture("i-0123456789abcdef0", "m7g.large", "us-east-1"),
     "infrequent": infrequent("logs"),
+    "return": NEW_PLAN,
     "sell": sell("arn:aws:ec2:us-east-1:1:reserved-instances/12345678-1234-1234-1234-123456789012", "us-east-1"),
     **{f"off {name}": tuple(filter(None, (way.first, way.off))) for name, way in commands._DELETE.items()},
     **{f"back {name}": (way.on,) for name, way in commands._DELETE.items()},

@@ -132,6 +132,35 @@ def test_what_is_gone_is_not_recommended(make):
     assert recommend(make.bill, now=NOW).items == ()
 
 
+@pytest.mark.parametrize(
+    ("bought", "fee", "said"),
+    [
+        (25, 1.0, "return-savings-plan --savings-plan-id 00000000-1111-2222-3333-444444444444"),
+        (20, 1.0, "cannot be sold"),  # eight days ago
+        (25, 200.0, "cannot be sold"),  # over 100 USD an hour
+    ],
+)
+def test_an_unused_plan_of_this_week_is_returned_and_an_older_or_larger_one_is_not(make, bought, fee, said):
+    make.usage("BoxUsage:m5.large", resource=MACHINE, cost=0.1, days=28)
+    for hour in range(bought * 24, 28 * 24):
+        make.line(
+            timestamp=START + timedelta(hours=hour),
+            charge_period_end=START + timedelta(hours=hour + 1),
+            charge_category="Purchase",
+            charge_frequency="Recurring",
+            line_item_type="SavingsPlanRecurringFee",
+            commitment_discount_id="arn:aws:savingsplans::1:savingsplan/00000000-1111-2222-3333-444444444444",
+            commitment_discount_type="Savings Plan",
+            commitment_discount_status="Unused",
+            consumed_quantity=1.0,
+            billed_cost=fee,
+            effective_cost=fee,
+        )
+    one = next(one for one in recommend(make.bill, now=NOW).items if one.kind == "unused commitment")
+    assert said in one.command
+    assert ("return or use" in one.what) == ("return-savings" in said)
+
+
 def test_an_unused_reservation_promises_nothing_but_names_the_most(make):
     make.usage("BoxUsage:m5.large", resource=MACHINE, cost=0.1, days=29)
     make.line(
