@@ -79,48 +79,7 @@ class Trust:
 
     def weights(self) -> Floats:
         """Share of each member, ``(R, M)``, rows sum to 1."""
-        own = np.where(self.loss.mean(axis=1, keepdims=True) > 0, _relative(self.loss), self.pooled)
-        seen = self.seen[:, None]
-        score = -SHARP * (seen * own + PRIOR * self.pooled) / (seen + PRIOR)
-        raw = np.exp(score - score.max(axis=1, keepdims=True))
-        return np.asarray(raw / raw.sum(axis=1, keepdims=True))
-
-    def after(self, loss: Floats, missed: Floats) -> Trust:
-        """One hour later.
-
-        Args:
-            loss: of each member for that hour, ``(R, M)``, NaN where the truth is not known.
-            missed: share of what was said of it that lies outside of the inner and the outer interval, ``(R, 2)``.
-        """
-        known = np.asarray(np.isfinite(loss).all(axis=1) & np.isfinite(missed).all(axis=1))
-        fade = 0.5 ** (1 / HALF_LIFE)
-        seen = fade * self.seen + 1
-        mean = self.loss + (np.nan_to_num(loss) - self.loss) / seen[:, None]
-        nominal = np.array([1 - (INNER[1] - INNER[0]), 1 - (OUTER[1] - OUTER[0])])
-        width = np.clip(self.width + RATE * (np.nan_to_num(missed) - nominal) / nominal**0.5, NARROWEST, WIDEST)
-        return replace(
-            self,
-            loss=np.where(known[:, None], mean, self.loss),
-            seen=np.where(known, seen, self.seen),
-            width=np.where(known[:, None], width, self.width),
-        )
-
-    def judged(self, members: Floats, truth: Floats, scale: Floats, levels: Sequence[float]) -> Trust:
-        """After an hour is over, by all that was said of it.
-
-        Args:
-            members: what each member had said, ``(M, R, S, levels)``.
-            truth: of that hour, ``(R, S)``, NaN where unknown.
-            scale: unit of each forecast, ``(R, S)``.
-            levels: ascending.
-        """
-        tau = np.asarray(levels)
-        error = truth[None, ..., None] - members
-        loss = (np.maximum(tau * error, (tau - 1) * error).mean(axis=3) / scale).mean(axis=2)
-        answer = mixed(members, self.weights(), self.width, levels)
-        ends = [[list(levels).index(x) for x in pair] for pair in (INNER, OUTER)]
-        missed = [_outside(truth, answer[..., low], answer[..., high]) for low, high in ends]
-        return self.after(loss.T, np.stack(missed, axis=1))
+        return _shares(self.loss, self.seen, self.pooled)
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON."""
@@ -138,24 +97,32 @@ _ARRAYS = ("loss", "seen", "width", "pooled")
 
 
 def mixed(members: Floats, weights: Floats, width: Floats, levels: Sequence[float]) -> Floats:
-    """Quantiles averaged by weight and stretched about the median, sorted.
+    """Quantiles averaged by weight and stretched about the median, sorted, ``(R, O, S, levels)``.
 
     Args:
-        members: ``(M, R, ..., levels)``.
-        weights: ``(R, M)``.
-        width: log factors, ``(R, 2)``.
+        members: ``(M, R, O, S, levels)``.
+        weights: ``(R, M)``, or of each origin, ``(R, O, M)``.
+        width: log factors, ``(R, 2)``, or of each origin, ``(R, O, 2)``.
         levels: ascending, with 0.5.
     """
-    mean = np.einsum("rm,mr...->r...", weights, members)
+    if weights.ndim == width.ndim == 2:
+        weights, width = weights[:, None], width[:, None]
+    mean = _mean(members, weights)
     middle = list(levels).index(0.5)
     median = mean[..., middle : middle + 1]
-    factor = np.exp(np.where(np.isin(levels, OUTER), width[:, 1:], width[:, :1]))
-    factor = factor.reshape(len(width), *(1,) * (mean.ndim - 2), len(levels))
-    return np.asarray(np.sort(median + (mean - median) * factor, axis=-1))
+    outer = np.isin(levels, OUTER)
+    factor = np.exp(np.where(outer, width[..., 1:], width[..., :1]))[:, :, None]
+    return np.sort(median + (mean - median) * factor, axis=-1)
 
 
 def played(
-    trust: Trust, members: Floats, truth: Floats, scale: Floats, *, steps: Sequence[int], levels: Sequence[float]
+    trust: Trust,
+    members: Floats,
+    truth: Floats,
+    scale: Floats,
+    *,
+    steps: Sequence[int],
+    levels: Sequence[float],
 ) -> tuple[Floats, Trust]:
     """What is said at consecutive origins, each knowing the hours up to its own, and what is known after the last.
 
@@ -164,27 +131,115 @@ def played(
 
     Args:
         trust: before the first origin; its rows are the rows of the arrays.
-        members: ``(M, R, O, S, levels)``; origins are an hour apart.
+        members: ``(M, R, O, S, levels)``, ascending in the last axis; origins are an hour apart.
         truth: ``(R, O, S)``, NaN where unknown.
-        scale: ``(R, O)``.
+        scale: unit of each forecast, ``(R, O)``.
         steps: hours from an origin to each of its targets.
         levels: ascending.
     """
-    answers = np.empty(members.shape[1:])
-    back, step = np.asarray(steps), np.arange(len(steps))
-    for o in range(truth.shape[1]):
-        if o >= back.max():
-            said = o - back
-            trust = trust.judged(members[:, :, said, step], truth[:, said, step], scale[:, said], levels)
-        answers[:, o] = mixed(members[:, :, o], trust.weights(), trust.width, levels)
-    return answers, trust
+    first, origins = max(steps), truth.shape[1]
+    told = max(origins - first, 0)
+    judged = [slice(first - back, first - back + told) for back in steps]
+    lost = _lost(members, truth, scale, levels)
+    lost = np.stack([lost[:, :, at, s] for s, at in enumerate(judged)]).mean(axis=0)
+    known = np.isfinite(lost).all(axis=0)
+    loss, seen = _followed(trust, np.nan_to_num(lost), known)
+    shares = _shares(loss, seen, trust.pooled)
+    stretch = [
+        _needed(_mean(members[:, :, at, s : s + 1], shares[:, :told]), truth[:, at, s : s + 1], levels)
+        for s, at in enumerate(judged)
+    ]
+    width = _walked(trust.width, np.concatenate(stretch, axis=2), known)
+    now = np.maximum(np.arange(origins) - first + 1, 0)
+    answers = mixed(members, shares[:, now], width[:, now], levels)
+    return answers, replace(trust, loss=loss[:, -1], seen=seen[:, -1], width=width[:, -1])
 
 
-def _outside(truth: Floats, low: Floats, high: Floats) -> Floats:
-    out = ((truth < low) | (truth > high)).mean(axis=1)
-    return np.where(np.isfinite(truth).all(axis=1) & np.isfinite(low).all(axis=1), out, np.nan)
+def _lost(members: Floats, truth: Floats, scale: Floats, levels: Sequence[float]) -> Floats:
+    """Mean pinball loss of each member and cell in units of the series, ``(M, R, O, S)``."""
+    error = truth[None, ..., None] - members
+    total = error @ np.asarray(levels) - np.minimum(error, 0).sum(axis=-1)
+    return np.asarray(total / len(levels) / scale[None, ..., None])
+
+
+def _followed(trust: Trust, lost: Floats, known: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+    """Faded mean loss ``(R, H + 1, M)`` and number ``(R, H + 1)`` before each of the hours and after the last one.
+
+    Args:
+        trust: before the first hour.
+        lost: in each hour, ``(M, R, H)``.
+        known: hours that count, ``(R, H)``.
+    """
+    fade = 0.5 ** (1 / HALF_LIFE)
+    hours = known.shape[1]
+    loss = np.empty((known.shape[0], hours + 1, lost.shape[0]))
+    seen = np.empty((known.shape[0], hours + 1))
+    loss[:, 0], seen[:, 0] = trust.loss, trust.seen
+    for hour in range(hours):
+        there = known[:, hour]
+        seen[:, hour + 1] = np.where(there, fade * seen[:, hour] + 1, seen[:, hour])
+        share = there / np.maximum(seen[:, hour + 1], 1)
+        loss[:, hour + 1] = loss[:, hour] + share[:, None] * (lost[:, :, hour].T - loss[:, hour])
+    return loss, seen
+
+
+def _needed(mean: Floats, truth: Floats, levels: Sequence[float]) -> Floats:
+    """Log factors beyond which the truth lies inside, ``(R, H, S, 3)``: outer, inner, and the level next to the inner.
+
+    Minus infinity where it lies on the other side of the median.
+    """
+    at = list(levels).index
+    middle = at(0.5)
+    away = truth - mean[..., middle]
+    out = []
+    for low, high in ((at(OUTER[0]), at(OUTER[1])), (at(INNER[0]), at(INNER[1])), (at(INNER[0]) + 1, at(INNER[1]) - 1)):
+        end = np.where(away > 0, mean[..., high], mean[..., low]) - mean[..., middle]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            out.append(np.where(away == 0, -np.inf, np.log(np.abs(away) / np.abs(end))))
+    return np.stack(out, axis=-1)
+
+
+def _walked(width: Floats, needed: Floats, known: NDArray[np.bool_]) -> Floats:
+    """Log factors before each of the hours and after the last one, ``(R, H + 1, 2)``.
+
+    Quantiles are sorted: where the inner one would be wider than the outer, they change places.
+    """
+    nominal = np.array([1 - (INNER[1] - INNER[0]), 1 - (OUTER[1] - OUTER[0])])
+    out = np.empty((known.shape[0], known.shape[1] + 1, 2))
+    out[:, 0] = width
+    for hour in range(known.shape[1]):
+        inner, outer = out[:, hour, :1], out[:, hour, 1:]
+        need = needed[:, hour]
+        over_outer, over_inner = need[..., 0] > outer, need[..., 1] > inner
+        missed = np.stack(
+            [
+                ((need[..., 2] > inner) & (over_outer | over_inner)).mean(axis=1),
+                (over_outer & over_inner).mean(axis=1),
+            ],
+            axis=1,
+        )
+        step = np.where(known[:, hour, None], RATE * (missed - nominal) / nominal**0.5, 0.0)
+        out[:, hour + 1] = np.clip(out[:, hour] + step, NARROWEST, WIDEST)
+    return out
+
+
+def _shares(loss: Floats, seen: Floats, pooled: Floats) -> Floats:
+    """Weights of members from their losses ``(..., M)`` and how many origins are behind them, ``(...)``."""
+    own = np.where(loss.mean(axis=-1, keepdims=True) > 0, _relative(loss), pooled)
+    seen = seen[..., None]
+    score = -SHARP * (seen * own + PRIOR * pooled) / (seen + PRIOR)
+    raw = np.exp(score - score.max(axis=-1, keepdims=True))
+    return np.asarray(raw / raw.sum(axis=-1, keepdims=True))
+
+
+def _mean(members: Floats, weights: Floats) -> Floats:
+    """``(M, R, O, S, levels)`` by weights ``(R, O or 1, M)``, ``(R, O, S, levels)``."""
+    total = np.zeros(members.shape[1:])
+    for one, weight in zip(members, np.moveaxis(weights, -1, 0), strict=True):
+        total += weight[..., None, None] * one
+    return total
 
 
 def _relative(loss: Floats) -> Floats:
-    mean = loss.mean(axis=1, keepdims=True)
+    mean = loss.mean(axis=-1, keepdims=True)
     return np.asarray(loss / np.where(mean > 0, mean, 1.0))

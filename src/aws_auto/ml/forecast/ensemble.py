@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-#: Cells of all members that are held in memory at a time; more series are played in turns, as none needs another.
-MOST_CELLS = 1_000_000
+#: Cells of all members that are worked on at a time: they stay in the processor's cache, and no series needs another.
+MOST_CELLS = 150_000
 #: Groups of members, those that every ensemble has first.
 USUAL = ("straight", "rules", "cold", "theta")
 #: What answers while no history is long enough to fit anything.

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -103,19 +105,47 @@ def test_a_stranger_is_answered_with_what_is_true_of_all(model):
     assert later.trust.resources == model.trust.resources
 
 
+def one_step(members, truth):
+    """What is known of one series after these hours; members say the same at all levels of a spread of one."""
+    spread = np.linspace(-0.5, 0.5, len(DENSE))
+    said = np.stack([np.asarray(m, float) for m in members])[:, None, :, None, None] + spread
+    truth = np.asarray(truth, float)[None, :, None]
+    return adaptive.played(
+        Trust.fresh(("a",), len(members)), said, truth, np.ones(truth.shape[:2]), steps=(1,), levels=DENSE
+    )[1]
+
+
 def test_the_member_that_was_right_is_believed():
-    trust = Trust.fresh(("a",), 3)
-    for _ in range(30):
-        trust = trust.after(np.array([[0.1, 1.0, 1.0]]), np.zeros((1, 2)))
+    trust = one_step([np.zeros(40), np.full(40, 3.0), np.full(40, -3.0)], np.zeros(40))
     assert trust.weights()[0, 0] > 0.99
     assert (trust.width < 0).all()
     assert (trust.width >= adaptive.NARROWEST).all()
 
 
-def test_an_hour_without_truth_changes_nothing():
-    trust = Trust.fresh(("a",), 2).after(np.array([[1.0, 2.0]]), np.full((1, 2), 0.5))
-    again = trust.after(np.full((1, 2), np.nan), np.full((1, 2), np.nan))
-    assert again.to_json() == trust.to_json()
+def test_intervals_that_are_missed_grow_up_to_a_bound():
+    trust = one_step([np.zeros(400)], np.full(400, 50.0))
+    np.testing.assert_allclose(trust.width, adaptive.WIDEST)
+
+
+def test_hours_without_truth_change_nothing():
+    known = np.arange(60.0) % 7
+    later = np.concatenate([known, np.full(20, np.nan)])
+    members = [np.zeros(80), np.full(80, 2.0)]
+    told, again = one_step([m[:60] for m in members], known), one_step(members, later)
+    # The hour of the last origin of the shorter one has not come yet.
+    whole = one_step([m[:61] for m in members], later[:61])
+    assert whole.to_json() == again.to_json()
+    assert told.seen < again.seen
+
+
+def test_fewer_origins_than_steps_tell_nothing():
+    trust = replace(Trust.fresh(("a",), 2), seen=np.array([3.0]), loss=np.array([[1.0, 2.0]]))
+    members = np.zeros((2, 1, 3, 4, len(DENSE)))
+    answers, after = adaptive.played(
+        trust, members, np.ones((1, 3, 4)), np.ones((1, 3)), steps=(1, 2, 3, 4), levels=DENSE
+    )
+    assert answers.shape == (1, 3, 4, len(DENSE))
+    assert after.to_json() == trust.to_json()
 
 
 def test_own_lines_follow_their_series_and_a_series_without_truth_has_the_line_of_all():
