@@ -132,7 +132,11 @@ def _ends(wrong: Floats, origins: Ints, mixed: Floats, at: int, *, near: int, re
     known = np.where(over[:, None], wrong[:at], np.nan)
     age = origins[at] - origins[:at]
     table = np.stack(
-        [_quantiles(known[:, :, max(h - near, 0) : h + near + 1], age, few=near == 0) for h in range(ahead)], axis=-1
+        [
+            _quantiles(known[:, :, max(h - near, 0) : h + near + 1], age, np.abs(mixed[at, :, h]), few=near == 0)
+            for h in range(ahead)
+        ],
+        axis=-1,
     )
     usable = np.isfinite(table[0]).any(axis=0)
     if usable.any():
@@ -146,7 +150,7 @@ def _ends(wrong: Floats, origins: Ints, mixed: Floats, at: int, *, near: int, re
     return np.minimum(low, -least), np.maximum(high, least)
 
 
-def _quantiles(known: Floats, age: Ints, *, few: bool) -> Floats:
+def _quantiles(known: Floats, age: Ints, level: Floats, *, few: bool) -> Floats:
     """Both tails of each series' errors, ``(2, series)``; ``known`` is ``(origins, series, near days)``."""
     seen = np.isfinite(known)
     count = known.shape[1]
@@ -168,7 +172,8 @@ def _quantiles(known: Floats, age: Ints, *, few: bool) -> Floats:
         weight = np.concatenate(
             [own_share[s] * mine / mine.sum(), (1.0 - own_share[s]) * shape_weight / shape_weight.sum()]
         )
-        values = np.concatenate([values, -values])
+        # After a collapse nothing says that the cost may rise by as much as it fell.
+        values = np.concatenate([values, np.clip(-values, -level[s], level[s])])
         weight = np.concatenate([(1.0 - other_side[s]) * weight, other_side[s] * weight])
         order = np.argsort(values, kind="stable")
         place = np.searchsorted(np.cumsum(weight[order]), np.array(_TAILS) * weight.sum())

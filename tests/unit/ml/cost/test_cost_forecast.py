@@ -284,6 +284,16 @@ def one_sided(n):
     return bands.of_days(wrong, np.arange(10, 10 + n), np.full((n, 1, 1), 100.0), LONG_AGO)
 
 
+def test_after_a_collapse_the_cost_is_not_thought_to_rise_by_what_it_fell():
+    wrong = np.full((12, 1, 1), -1.0)
+    wrong[:6] = -90.0
+    wrong[-1] = np.nan
+    forecast = np.full((12, 1, 1), 5.0)
+    found = bands.of_days(wrong, np.arange(10, 22), forecast, LONG_AGO)
+    assert found.high[0, 0] <= 5.0 * 3.0
+    assert found.high[0, 0] > 0.5
+
+
 def test_a_short_past_without_a_change_is_no_promise_and_a_long_one_is():
     ends = {}
     for days in (14, 28, 200):
