@@ -168,8 +168,9 @@ def knowing(predictor: PanelPredictor, events: Sequence[Event]) -> PanelPredicto
 
 
 def further_of(panel: Panel) -> FurtherPanel:
-    """The same grid, five hours to a day ahead, or five days to a week."""
-    return FurtherPanel(panel.grid)
+    """The same grid, five hours to a day ahead, or five days to a week, with the same events."""
+    assert isinstance(panel, DemandPanel)  # noqa: S101 - `panel_of` gives one
+    return FurtherPanel(panel.grid, panel.known)
 
 
 def _notes(frame: MetricFrame, panel: DemandPanel, settings: Mapping[str, Any], blend: Blend) -> list[str]:

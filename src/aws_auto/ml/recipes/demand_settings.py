@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 CHOICES = ("request_count_sum", "request_count", "cpu_utilization")
 KINDS = ("sum", "mean")
 #: Groups of members that can be fitted on a step of any length.
-USABLE = ("straight", "rules")
+USABLE = ("straight", "rules", "theta")
 
 
 @dataclass(frozen=True, kw_only=True)

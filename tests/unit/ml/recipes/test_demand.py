@@ -227,3 +227,16 @@ def test_every_odd_resource_has_a_defined_answer(odd_answers, kind, low, high):
         assert "too little history" in last["note"].item()
     else:
         assert low <= last["expected_4h"].item() <= high
+
+
+def test_an_event_announced_ten_hours_ahead_moves_that_hour_and_not_the_others():
+    recipe = catalog.get("demand-forecaster").configured(DemandSettings(ahead=Ahead(events=EVENTS), members=("rules",)))
+    frame = with_sales(22)
+    predictor = recipe.load(recipe.fit(frame, seed=0).files)
+    begins = START + timedelta(days=22, hours=9)
+    told = knowing(predictor, (Event(begins, begins + timedelta(hours=2), "sale", "a"),))
+    usual, moved = (p.quantiles(frame.data, (0.5,), horizon=24) for p in (predictor, told))
+    more = (moved["q0.5"] - usual["q0.5"]).to_numpy()
+    during = ((usual["resource_id"] == "a") & usual["horizon"].is_in([10, 11])).to_numpy()
+    assert (more[during] > 250).all()
+    assert (more[~during] == 0).all()

@@ -69,7 +69,7 @@ def test_the_report_of_days_says_what_a_step_is_and_which_members_are_not_used(d
     notes = " ".join(daily[1].report.notes)
     assert f"{METRIC}, averaged over the day" in notes
     assert "steps are days of UTC: instances cannot be planned from them" in notes
-    assert "members that are not used: cold, lstm" in notes
+    assert "members that are not used: cold, lstm; they know hours only" in notes
 
 
 def test_weekdays_are_told_from_weekends_a_week_ahead(daily):
