@@ -10,7 +10,8 @@ changes of a day, growing with the square root of time.
 - ``usage``: daily sums of 40 real series, as ``bench/cost_forecast.py`` reads them (63 days at most).
 - ``machines``: mean CPU a day of 34 real machines (58 days), as the cost of what is billed by use.
 - ``monitoring``: daily sums of real cloud monitoring, 15 series of 29 days and 6 of 46.
-- ``made``: two accounts of 230 days as ``bench/cost_forecast.py`` makes them: the only long history.
+- ``long``: six real series of 214 days: an API's requests, taxi passengers, and electricity, sold and its price.
+- ``made``: two accounts of 230 days as ``bench/cost_forecast.py`` makes them; resources come faster near the end.
 
 The interval score (T. Gneiting and A. E. Raftery, 2007, JASA 102) is the width plus ten times what a day lies outside,
 in units of the series' mean cost of the last fortnight and the days to come; less is better.
@@ -64,6 +65,21 @@ def monitoring() -> dict[str, np.ndarray]:
         "monitoring, short (chosen on)": np.stack([one[-29:] for one in daily if len(one) < 46]),
         "monitoring, long": np.stack([one[-46:] for one in daily if len(one) >= 46]),
     }
+
+
+def long() -> dict[str, np.ndarray]:
+    monitored = pl.read_parquet(bench.SHARED / "anomaly" / "mscm.parquet")
+    api = _by_day(monitored.filter(pl.col("series").str.contains("api-01")), "timestamp", "value")
+    taxi = _by_day(pl.read_parquet(bench.SHARED / "demand" / "replay_nyc_taxi.parquet"), "ts", "load")
+    market = pl.read_csv(bench.SHARED / "drift" / "elec2.csv")
+    sold, price = (market[name].to_numpy().reshape(-1, 48).sum(axis=1) for name in ("nswdemand", "nswprice"))
+    daily = [api[1:215], taxi[-215:-1], sold[100:314], sold[500:714], price[100:314], price[500:714]]
+    return {"long": np.stack([one / one.mean() for one in daily])}
+
+
+def _by_day(rows: pl.DataFrame, when: str, what: str) -> np.ndarray:
+    days = rows.group_by(pl.col(when).dt.date().alias("day")).agg(pl.col(what).sum()).sort("day")
+    return days[what].to_numpy().astype(float)
 
 
 def made(seed: int) -> dict[str, np.ndarray]:
@@ -136,7 +152,7 @@ def main() -> None:
     if (bench.SHARED / "billing" / "cur").is_dir():
         mark = {"usage, kpi": " (chosen on)", "usage, vm": " (chosen on)"}
         used = {name + mark.get(name, ""): costs for name, costs in bench.usage().items()}
-        sets = {**bench.bill(), **used, **machines(), **monitoring(), **sets}
+        sets = {**bench.bill(), **used, **machines(), **monitoring(), **long(), **sets}
     else:
         print("no real series: ../shared is not here")
     figures: dict[str, Any] = {}
