@@ -1,17 +1,25 @@
 """Saving against machines in trouble when sizes are chosen from the past, on three kinds of traces of real machines.
 
-    python bench/rightsizing.py [--seed 0] [--json FILE]
+    python bench/rightsizing.py [--seed 0] [--short] [--json FILE]
 
-Time-forward: what is learned, is learned from decisions whose futures ended before the past of the judged decision
-began (Bitbrains, 14 days to decide and 14 to judge: July teaches, August judges; PlanetLab, two days to decide: the
-first two and next two days of a machine teach, its third and fourth decide, all later days judge). Every machine is
-taken as an m6i.2xlarge (8 vCPU) of us-east-1 that may become any size of its family; a machine is in trouble when its
-demand is above capacity in more than 0.5 % of the samples. Demand of Bitbrains is the hourly maximum of 5-minute CPU
-and, as a kind of its own, the hourly average; of PlanetLab 5-minute averages. What was above capacity then is not in
-the traces. "Compute-Optimizer-like" is our
-reading of that tool's documented defaults (99.5 % quantile, 20 % headroom), not its output.
+As the product does it: what is known at a decision is all that came before, and what is learned is learned from earlier
+decisions whose futures had ended by then. Bitbrains has 14 days or more to decide from and 14 to judge by, PlanetLab
+four days to decide and all later ones to judge by (two and two for what is learned). Every machine is taken as an
+m6i.2xlarge (8 vCPU) of us-east-1 that may become any size of its family; a machine is in trouble when its demand is
+above capacity in more than 0.5 % of the samples. Demand of Bitbrains is the hourly maximum of 5-minute CPU and, as a
+kind of its own, the hourly average; of PlanetLab 5-minute averages. What was above capacity then is not in the traces.
 
-The forest's form (target, leaf size) was chosen by cross-validation over machines on the teaching decisions only.
+A month has a dozen machines in trouble, so that one decision says little: "all decisions" are the last one (Bitbrains
+15 August, PlanetLab day 4) and earlier or later ones, drawn together machine by machine for the interval. "Down only"
+is the same with sizes up to the present one, which is what is advised, without the machines that this is too small for.
+
+"Compute-Optimizer-like" is our reading of that tool's documented defaults (99.5 % quantile of 14 days, on PlanetLab of
+two, 20 % headroom), not its output; tuned rules look as far back, or at everything. ``--short`` shows us no more than
+that rule sees.
+
+The forest's form (target, leaf size) was chosen by cross-validation over machines on teaching decisions; its look-back
+and its features of days on decisions of 24 and 30 July, 5, 9, 15 and 17 August and of PlanetLab's days 3 and 4, so that
+these figures are not of unseen days.
 """
 
 from __future__ import annotations
@@ -21,6 +29,7 @@ import json
 import tarfile
 import time
 from collections import defaultdict
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,7 +39,9 @@ import polars as pl
 
 from aws_auto.ml.cost import prices
 from aws_auto.ml.cost.rightsizing_model import (
+    LOOK_BACK,
     RULES,
+    Fleet,
     Rule,
     Windows,
     earlier,
@@ -38,7 +49,6 @@ from aws_auto.ml.cost.rightsizing_model import (
     features,
     fit,
     learn,
-    outcome,
     peak_need,
     place,
 )
@@ -52,7 +62,9 @@ CO = Rule(0.995, 0.2)
 RISKS = (0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.12, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5)
 STATED = 0.05
 BOOTSTRAPS = 200
-DAYS_OF_TEACHING = 2
+#: Days after 30 June and days of the trace; the last is the main one.
+BITBRAINS_DAYS = (30, 36, 42, 46)
+PLANETLAB_DAYS = (5, 4)
 
 
 def ladder() -> np.ndarray:
@@ -65,79 +77,127 @@ def ladder() -> np.ndarray:
     return sizes
 
 
-def bitbrains(column: str = "cpu_pct_max") -> tuple[Windows, Windows]:
+@dataclass(frozen=True, eq=False)
+class Decided:
+    """One moment: the forest's probabilities, what came, and what the rules chose."""
+
+    machines: tuple[str, ...]
+    needs: np.ndarray
+    troubles: np.ndarray
+    rules: dict[str, np.ndarray]
+    lessons: Windows
+    fleet: Fleet
+    judged: Windows
+
+    @property
+    def co(self) -> np.ndarray:
+        """Of the rule of AWS Compute Optimizer's defaults."""
+        return self.rules[str(CO)]
+
+
+def bitbrains(column: str) -> list[tuple[dict[str, np.ndarray], int, int, int, int]]:
+    """Series, place of the decision, history, horizon and steps in a day of each decision; the last is the main one."""
     rows = pl.read_parquet(FLEET / "vm_hourly.parquet").sort("vm", "ts")
-    july = datetime(2013, 7, 1), datetime(2013, 7, 15), datetime(2013, 7, 29)  # noqa: DTZ001 - naive in the file
-    august = datetime(2013, 8, 1), datetime(2013, 8, 15), datetime(2013, 8, 29)  # noqa: DTZ001 - naive in the file
-    return _bitbrains(rows, *july, column), _bitbrains(rows, *august, column)
-
-
-def _bitbrains(rows: pl.DataFrame, begin: datetime, decide: datetime, end: datetime, column: str) -> Windows:
-    least = 0.9 * 14 * 24
-    found: dict[str, tuple[np.ndarray, np.ndarray]] = {}
-    for (vm,), one in rows.filter(pl.col("ts").is_between(begin, end, closed="left")).group_by(
-        "vm", maintain_order=True
-    ):
-        hours = np.full(28 * 24, np.nan)
+    begin = datetime(2013, 6, 30)  # noqa: DTZ001 - naive in the file
+    series = {}
+    for (vm,), one in rows.group_by("vm", maintain_order=True):
+        hours = np.full(62 * 24, np.nan)
         hours[((one["ts"] - begin).dt.total_hours()).to_numpy()] = one[column].to_numpy().astype(float) / 100
-        past, future = hours[: 14 * 24], hours[14 * 24 :]
-        if min(np.isfinite(past).sum(), np.isfinite(future).sum()) >= least:
-            found[str(vm)] = past, future
-    assert end - decide == decide - begin
-    return Windows(tuple(found), tuple(p for p, _ in found.values()), tuple(f for _, f in found.values()), 24)
+        series[str(vm)] = hours
+    return [(series, day * 24, 14 * 24, 14 * 24, 24) for day in BITBRAINS_DAYS]
 
 
-def planetlab() -> tuple[Windows, Windows]:
+def planetlab() -> list[tuple[dict[str, np.ndarray], int, int, int, int]]:
     days: dict[str, dict[str, np.ndarray]] = defaultdict(dict)
     with tarfile.open(FLEET / "planetlab_cpu" / "planetlab_cpu.tar.gz") as archive:
         for member in archive:
             if member.isfile() and len(member.name.split("/")) == 3:
                 _, day, vm = member.name.split("/")
                 days[vm][day] = np.array(archive.extractfile(member).read().split(), float) / 100
-    k = DAYS_OF_TEACHING
-    series = {vm: [one[day] for day in sorted(one)] for vm, one in sorted(days.items()) if len(one) > 2 * k}
-    past, teach = ([np.concatenate(s[a : a + k]) for s in series.values()] for a in (0, k))
-    rest = [np.concatenate(s[2 * k :]) for s in series.values()]
-    names = tuple(series)
-    return Windows(names, tuple(past), tuple(teach), 288), Windows(names, tuple(teach), tuple(rest), 288)
+    series = {vm: np.concatenate([one[day] for day in sorted(one)]) for vm, one in sorted(days.items()) if len(one) > 4}
+    return [(series, day * 288, 2 * 288, 0, 288) for day in PLANETLAB_DAYS]
 
 
-def measure(name: str, teach: Windows, judge: Windows, seed: int) -> dict[str, Any]:
+def decide(
+    series: dict[str, np.ndarray], at: int, history: int, horizon: int, per_day: int, *, seed: int, short: bool
+) -> Decided:
+    """Learn from what had ended, decide, and look at what came; a horizon of 0 is all that is left."""
+    before = {name: _begun(one[:at]) for name, one in series.items()}
+    lessons, _ = earlier(before, history=history, horizon=horizon or history, per_day=per_day)
+    judged = {}
+    for name, one in series.items():
+        past, future = before[name], one[at : at + horizon] if horizon else one[at:]
+        whole = len(past) >= history and len(future) >= max(horizon, per_day)
+        if whole and min(np.isfinite(past[-history:]).mean(), np.isfinite(future).mean()) >= 0.9:
+            judged[name] = past[-LOOK_BACK * history :], future
+    pasts, futures = (tuple(both[k] for both in judged.values()) for k in (0, 1))
+    if short:
+        pasts = tuple(past[-history:] for past in pasts)
+        lessons = replace(lessons, past=tuple(past[-history:] for past in lessons.past))
+    windows = Windows(tuple(judged), pasts, futures, per_day, history=history)
+    sizes = ladder()
+    known = np.stack([features(one, per_day) for one in lessons.past])
+    forest = fit(known, np.array([peak_need(one) for one in lessons.future]), seed=seed)
+    asked = np.stack([features(one, per_day) for one in pasts])
+    return Decided(
+        windows.machines,
+        np.array([peak_need(one) for one in futures]),
+        np.stack(exceedance(forest, asked, [sizes] * len(pasts))),
+        {str(rule): _places(sizes, [rule.need(one, history) for one in pasts]) for rule in RULES},
+        lessons,
+        learn(lessons, [sizes] * len(lessons), risk=STATED, seed=seed),
+        windows,
+    )
+
+
+def _begun(one: np.ndarray) -> np.ndarray:
+    known = np.flatnonzero(np.isfinite(one))
+    return one[known[0] :] if len(known) else one[:0]
+
+
+def measure(name: str, moments: list[Any], seed: int, *, short: bool) -> dict[str, Any]:
     started = time.process_time()
     sizes = ladder()
-    ladders = [sizes] * len(judge)
-    history, horizon = len(teach.past[0]), len(teach.future[0])
-    series = {m: np.concatenate(both) for m, *both in zip(teach.machines, teach.past, teach.future, strict=True)}
-    lessons, _ = earlier(series, history=history, horizon=horizon, per_day=teach.per_day)
-    known = np.stack([features(one, lessons.per_day) for one in lessons.past])
-    forest = fit(known, np.array([peak_need(one) for one in lessons.future]), seed=seed)
-    needs = np.array([peak_need(one) for one in judge.future])
-    troubles = np.stack(exceedance(forest, np.stack([features(one, judge.per_day) for one in judge.past]), ladders))
-    rules = {str(rule): _places(sizes, [rule.need(one) for one in judge.past]) for rule in RULES}
+    decided = [decide(*moment, seed=seed, short=short) for moment in moments]
+    main = decided[-1]
+    needs, troubles, rules = main.needs, main.troubles, main.rules
     ours = {risk: _at(troubles, risk) for risk in RISKS}
-    co, clairvoyant = rules[str(CO)], _places(sizes, list(needs))
-    fleet = learn(lessons, [sizes] * len(lessons), risk=STATED, seed=seed)
+    clairvoyant = _places(sizes, list(needs))
     figures = {
-        "machines": len(judge),
-        "taught on": len(teach),
-        "decisions that teach": len(lessons),
+        "machines": len(needs),
+        "decisions that teach": len(main.lessons),
         "clairvoyant": _said(needs, sizes, clairvoyant),
-        "compute-optimizer-like": _said(needs, sizes, co),
+        "compute-optimizer-like": _said(needs, sizes, main.co),
         "maximum, no headroom": _said(needs, sizes, rules[str(Rule(1.0, 0.0))]),
         "rules on the frontier": _frontier({k: _said(needs, sizes, v) for k, v in rules.items()}),
         "ours by stated risk": {f"{risk:.2f}": _said(needs, sizes, v) for risk, v in ours.items()},
-        "against compute-optimizer-like": _against(needs, sizes, troubles, co, seed),
+        "against compute-optimizer-like": _against([main], sizes, seed),
+        "against compute-optimizer-like, all decisions": _against(decided, sizes, seed),
+        "against compute-optimizer-like, all decisions, down only": _against(
+            [_down(one, sizes) for one in decided], sizes[sizes <= 1], seed
+        ),
         "against the best rule": _against_rules(needs, sizes, troubles, rules, seed),
         "ece of the stated risk": _calibration(needs, sizes, troubles, ours, seed),
         f"product at {STATED:.0%}": {
-            "chosen by back-test": "forest" if fleet.forest is not None else f"rule: {fleet.rule}",
-            **_said(needs, sizes, _at(np.stack([fleet.trouble(p, sizes) for p in judge.past]), STATED)),
+            "chosen by back-test": "forest" if main.fleet.forest is not None else f"rule: {main.fleet.rule}",
+            **_said(needs, sizes, _at(np.stack(main.fleet.trouble(main.judged.past, [sizes] * len(needs))), STATED)),
         },
         "cpu seconds": time.process_time() - started,
     }
-    assert outcome(needs, ladders, co).n == len(needs)
     print(f"{name}: {json.dumps(figures, indent=1)}", flush=True)
     return figures
+
+
+def _down(one: Decided, sizes: np.ndarray) -> Decided:
+    """The same with sizes up to the present one, of the machines for which that is enough."""
+    kept, last = one.needs <= 1.0 + 1e-9, int((sizes <= 1).sum()) - 1
+    return replace(
+        one,
+        machines=tuple(np.array(one.machines)[kept]),
+        needs=one.needs[kept],
+        troubles=one.troubles[kept][:, : last + 1],
+        rules={name: np.minimum(chosen[kept], last) for name, chosen in one.rules.items()},
+    )
 
 
 def _places(sizes: np.ndarray, needs: list[float]) -> np.ndarray:
@@ -171,7 +231,7 @@ def _frontier(said: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
 
 def _curve(needs: np.ndarray, sizes: np.ndarray, troubles: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """(violating, saving) at every risk from 0 to 1, with the most that is saved at no more violations."""
-    points = [_pair(needs, sizes, _at(troubles, risk), rows)[::-1] for risk in np.linspace(0.0, 0.7, 71)]
+    points = [_pair(needs, sizes, _at(troubles, risk), rows)[::-1] for risk in np.linspace(0.0, 0.7, 141)]
     ordered = np.array(sorted(points))
     ordered[:, 1] = np.maximum.accumulate(ordered[:, 1])
     return ordered
@@ -187,18 +247,28 @@ def _violating_at(curve: np.ndarray, saving: float) -> float:
     return float(enough[0, 0]) if len(enough) else float("nan")
 
 
-def _against(needs: np.ndarray, sizes: np.ndarray, troubles: np.ndarray, co: np.ndarray, seed: int) -> dict[str, Any]:
-    """Saving at its violations, and violations at its saving; intervals over machines, both curves of one sample."""
+def _against(decided: list[Decided], sizes: np.ndarray, seed: int) -> dict[str, Any]:
+    """Saving at its violations, and violations at its saving; intervals over machines, both curves of one sample.
 
-    def one(rows: np.ndarray) -> tuple[float, float]:
-        curve = _curve(needs, sizes, troubles, rows)
-        saving, violating = _pair(needs, sizes, co, rows)
-        ratio = _violating_at(curve, saving) / violating if violating else np.nan
-        return _saving_at(curve, violating) - saving, ratio
+    Of several decisions: the mean of the first, and the sums of violations beside one another.
+    """
+    names = sorted({name for one in decided for name in one.machines})
+    rows_of = [{name: k for k, name in enumerate(one.machines)} for one in decided]
 
-    return _bootstrapped(
-        one, len(needs), seed, ("saving points more at its violations", "violations at its saving, ratio")
-    )
+    def one(drawn: np.ndarray) -> tuple[float, float]:
+        more, mine, theirs = [], 0.0, 0.0
+        for moment, places in zip(decided, rows_of, strict=True):
+            rows = np.array([places[names[k]] for k in drawn if names[k] in places])
+            curve = _curve(moment.needs, sizes, moment.troubles, rows)
+            saving, violating = _pair(moment.needs, sizes, moment.co, rows)
+            more.append(_saving_at(curve, violating) - saving)
+            mine += _violating_at(curve, saving) * len(rows)
+            theirs += violating * len(rows)
+        return float(np.mean(more)), mine / theirs if theirs else np.nan
+
+    said = ("saving points more at its violations", "violations at its saving, ratio")
+    events = sum(int((one.needs > sizes[one.co] + 1e-9).sum()) for one in decided)
+    return {**_bootstrapped(one, len(names), seed, said), "decisions": len(decided), "its violations": events}
 
 
 def _against_rules(
@@ -253,17 +323,18 @@ def _bootstrapped(
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--short", action="store_true", help="no more of the past than the rule sees")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     if not FLEET.exists():
         print(f"skipped: {FLEET} is not here")
         return
     sets = {
-        "bitbrains, hourly maximum": bitbrains,
+        "bitbrains, hourly maximum": lambda: bitbrains("cpu_pct_max"),
         "bitbrains, hourly average": lambda: bitbrains("cpu_pct"),
         "planetlab": planetlab,
     }
-    figures = {name: measure(name, *load(), options.seed) for name, load in sets.items()}
+    figures = {name: measure(name, load(), options.seed, short=options.short) for name, load in sets.items()}
     if options.json:
         options.json.write_text(json.dumps(figures, indent=2))
 

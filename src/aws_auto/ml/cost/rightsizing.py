@@ -17,7 +17,7 @@ import polars as pl
 from aws_auto.frame import RESOURCE, TIMESTAMP
 from aws_auto.ml.cost.findings import Abstained, Sizing
 from aws_auto.ml.cost.price_book import SHIPPED
-from aws_auto.ml.cost.rightsizing_model import LEAST_MACHINES, Fleet, Windows, earlier, learn
+from aws_auto.ml.cost.rightsizing_model import LEAST_MACHINES, LOOK_BACK, Fleet, Windows, earlier, learn
 from aws_auto.results import Line
 
 if TYPE_CHECKING:
@@ -226,7 +226,7 @@ def _past(machines: Sequence[Machine]) -> tuple[Windows, list[list[float]]]:
 
 def _judge(one: Machine, fleet: Fleet, risk: float) -> Sizing | Abstained | None:
     """The cheapest size at that risk; None where that is the present one."""
-    troubles = fleet.trouble(one.cpu[-_HOURS:], one.shares)
+    (troubles,) = fleet.trouble([one.cpu], [one.shares])
     allowed = [
         (price.usd_per_hour, float(trouble), price)
         for price, trouble in zip(one.ladder, troubles, strict=True)
@@ -270,7 +270,7 @@ def _memory(one: Machine, to: Price) -> str:
 
 
 def _daily(one: Machine) -> Line:
-    days = one.cpu[len(one.cpu) % 24 :].reshape(-1, 24)[-14:]
+    days = one.cpu[len(one.cpu) % 24 :].reshape(-1, 24)[-14 * LOOK_BACK :]
     kept = [(k, float(np.nanmax(day))) for k, day in enumerate(days) if np.isfinite(day).any()]
     first = one.until - timedelta(hours=24 * len(days) - 1)
     return Line(

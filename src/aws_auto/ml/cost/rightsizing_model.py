@@ -4,9 +4,10 @@ A forest of extremely randomised trees (Geurts et al. 2006) maps what is known o
 its future peak: its target is the vector of "the peak is above c" for a grid of capacities c, so a leaf holds an
 empirical distribution, splits minimise the continuous ranked probability score, and the answer can only fall as
 capacity grows (compare Meinshausen 2006, Quantile Regression Forests). It is taught by decisions all along the past of
-each machine. The futures of these overlap: they teach more than one would, and count as no more than the fortnights
-that they cover where a rate is measured. All demand is in shares of the present capacity, so that machines of all sizes
-are alike.
+each machine, and sees up to `LOOK_BACK` times as far back as a rule does: many machines that outgrow a size have done
+so before, only longer ago than in the last fortnight. The futures of these overlap: they teach more than one would, and
+count as no more than the fortnights that they cover where a rate is measured. All demand is in shares of the present
+capacity, so that machines of all sizes are alike.
 
 Beside it stands the best rule "quantile of the past over one minus headroom", tuned on the same decisions. A fleet for
 which the forest does not beat the rule on machines that it has not seen gets the rule.
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 #: A machine is in trouble when its demand is above its capacity in more than this share of the samples.
 MOST_ABOVE = 0.005
+#: How far back a forest looks, in the look-back of a rule: eight weeks for a fortnight.
+LOOK_BACK = 4
 #: Fewer machines than this teach a forest nothing that a rule does not know.
 LEAST_MACHINES = 40
 #: The rules that are tried: quantile of the past, and headroom h applied as need / (1 - h).
@@ -60,6 +63,7 @@ class Windows:
         future: demand after it, in the same unit.
         per_day: steps in a day.
         overlap: how many decisions come on each future that shares no hour with another of its machine.
+        history: how many steps a rule looks back; 0 for all that there are.
     """
 
     machines: tuple[str, ...]
@@ -67,6 +71,7 @@ class Windows:
     future: tuple[Array, ...]
     per_day: int
     overlap: float = 1.0
+    history: int = 0
 
     def __len__(self) -> int:
         """How many decisions."""
@@ -75,23 +80,30 @@ class Windows:
 
 @dataclass(frozen=True)
 class Rule:
-    """A quantile of the past over one minus the headroom."""
+    """A quantile of the past over one minus the headroom; of the last fortnight, or of everything that is known."""
 
     quantile: float
     headroom: float
+    everything: bool = False
 
-    def need(self, past: Array) -> float:
-        """The capacity that it asks for, in the unit of ``past``."""
-        known = past[np.isfinite(past)]
+    def need(self, past: Array, history: int = 0) -> float:
+        """The capacity that it asks for, in the unit of ``past``, of whose end it sees ``history`` steps (0: all)."""
+        seen = past if self.everything else past[-history:]
+        known = seen[np.isfinite(seen)]
         return float(np.quantile(known, self.quantile, method="higher")) / (1.0 - self.headroom)
 
     def __str__(self) -> str:
         """As a reader knows it."""
         quantile = "maximum" if self.quantile == 1.0 else f"{self.quantile:.1%} quantile"
-        return f"{quantile} and {self.headroom:.0%} headroom"
+        return f"{quantile}{' of everything known' if self.everything else ''} and {self.headroom:.0%} headroom"
 
 
-RULES = tuple(Rule(quantile, headroom) for quantile in QUANTILES for headroom in HEADROOMS)
+RULES = tuple(
+    Rule(quantile, headroom, everything)
+    for everything in (False, True)
+    for quantile in QUANTILES
+    for headroom in HEADROOMS
+)
 
 
 @dataclass(frozen=True)
@@ -119,6 +131,7 @@ class Fleet:
         ours: the forest on machines it had not seen; None where none was fitted.
         ruled: the rule on the decisions that it was tuned on.
         independent: how many of these decisions do not overlap.
+        history: as of `Windows`.
     """
 
     forest: Any
@@ -127,21 +140,32 @@ class Fleet:
     ruled: Outcome
     per_day: int
     independent: float
+    history: int = 0
 
-    def trouble(self, past: Array, capacities: Sequence[float]) -> Array:
-        """Probability that the machine outgrows each capacity (shares of the present one).
+    def trouble(self, pasts: Sequence[Array], ladders: Sequence[Sequence[float]]) -> list[Array]:
+        """Probability that each machine outgrows each capacity of its ladder (shares of the present one).
 
         Under the rule a capacity is either enough for it, with the rate at which that failed in this fleet (Laplace's
         estimate), or it is not.
+
+        Args:
+            pasts: what is known of each machine, newest last; what is older than `LOOK_BACK` looks is not looked at.
+            ladders: ascending, one for each.
         """
+        if not len(pasts):
+            return []
+        seen = [past[-LOOK_BACK * self.history :] for past in pasts]
         if self.forest is not None:
-            return exceedance(self.forest, features(past, self.per_day)[None], [capacities])[0]
+            return exceedance(self.forest, np.stack([features(past, self.per_day) for past in seen]), ladders)
         rate = (self.ruled.violating * self.independent + 1) / (self.independent + 2)
-        return np.where(np.asarray(capacities) >= self.rule.need(past) - _TINY, rate, 1.0)
+        needs = [self.rule.need(past, self.history) for past in seen]
+        return [np.where(np.asarray(one) >= need - _TINY, rate, 1.0) for one, need in zip(ladders, needs, strict=True)]
 
 
 def learn(windows: Windows, ladders: Sequence[Sequence[float]], *, risk: float, seed: int) -> Fleet:
     """The better of forest and rule for this fleet: which one saves more at no more violations than the rule's.
+
+    Where no rule keeps to the risk and the forest does, it is the forest.
 
     Args:
         windows: past decisions whose futures have ended before the decision that is asked for.
@@ -163,15 +187,16 @@ def learn(windows: Windows, ladders: Sequence[Sequence[float]], *, risk: float, 
     rule, ruled = _best_rule(windows, needs, ladders, risk)
     independent = len(windows) / windows.overlap
     if len(set(windows.machines)) < LEAST_MACHINES:
-        return Fleet(None, rule, None, ruled, windows.per_day, independent)
+        return Fleet(None, rule, None, ruled, windows.per_day, independent, windows.history)
     known = np.stack([features(past, windows.per_day) for past in windows.past])
     troubles = unseen(windows, ladders, seed=seed)
     ours = outcome(needs, ladders, _by_risk(troubles, risk))
     curve = [outcome(needs, ladders, _by_risk(troubles, taken)) for taken in _RISKS]
     alike = [one.saving for one in curve if one.violating <= ruled.violating]
-    beaten = bool(alike) and max(alike) > ruled.saving
+    alone = ours.violating <= risk < ruled.violating
+    beaten = alone or (bool(alike) and max(alike) > ruled.saving)
     forest = fit(known, needs, seed=seed) if beaten else None
-    return Fleet(forest, rule, ours, ruled, windows.per_day, independent)
+    return Fleet(forest, rule, ours, ruled, windows.per_day, independent, windows.history)
 
 
 def earlier(series: Mapping[str, Array], *, history: int, horizon: int, per_day: int) -> tuple[Windows, list[str]]:
@@ -179,7 +204,8 @@ def earlier(series: Mapping[str, Array], *, history: int, horizon: int, per_day:
 
     Args:
         series: demand by machine in shares of its capacity, at equal steps, newest last; nan is missing.
-        history: steps that are looked at before a decision; the first ones of a machine have half of them at least.
+        history: steps that must be known before a decision, of which the first ones of a machine have half at least;
+            `LOOK_BACK` times as many are seen where there are.
         horizon: steps that are judged after it.
         per_day: steps in a day.
     """
@@ -188,16 +214,21 @@ def earlier(series: Mapping[str, Array], *, history: int, horizon: int, per_day:
         latest = len(demand) - horizon
         if latest < history:
             continue
-        days = (latest - history // 2) // per_day
-        back = np.unique(np.linspace(0, days, min(_DECISIONS, days + 1)).round().astype(int)) * per_day
-        found = [(demand[max(at - history, 0) : at], demand[at : at + horizon]) for at in latest - back]
-        known = [one for one in found if min(np.isfinite(part).mean() for part in one) >= _SEEN]
-        names += [name] * len(known)
-        past += [one[0] for one in known]
-        future += [one[1] for one in known]
-        independent += min(1.0 + back[-1] / horizon, len(known))
+        known = [at for at in range(latest, history // 2 - 1, -per_day) if _seen(demand, at, history, horizon)]
+        spread = np.unique(np.linspace(0, len(known) - 1, min(_DECISIONS, len(known))).round().astype(int))
+        taken = [known[place] for place in spread]
+        names += [name] * len(taken)
+        past += [demand[max(at - LOOK_BACK * history, 0) : at] for at in taken]
+        future += [demand[at : at + horizon] for at in taken]
+        independent += min(1.0 + (taken[0] - taken[-1]) / horizon, len(taken)) if taken else 0.0
     overlap = max(len(names) / independent, 1.0) if independent else 1.0
-    return Windows(tuple(names), tuple(past), tuple(future), per_day, overlap), names
+    return Windows(tuple(names), tuple(past), tuple(future), per_day, overlap, history), names
+
+
+def _seen(demand: Array, at: int, history: int, horizon: int) -> bool:
+    """Whether enough is known on both sides of a decision."""
+    sides = demand[max(at - history, 0) : at], demand[at : at + horizon]
+    return all(float(np.isfinite(side).mean()) >= _SEEN for side in sides)
 
 
 def peak_need(demand: Array) -> float:
@@ -239,7 +270,7 @@ def fit(known: Array, needs: Array, *, seed: int) -> Any:  # noqa: ANN401 - a fo
     """A forest from features to "the peak is above c" for every c of the grid."""
     from sklearn.ensemble import ExtraTreesRegressor
 
-    forest = ExtraTreesRegressor(_TREES, min_samples_leaf=_LEAF, max_features=1.0, random_state=seed, n_jobs=1)
+    forest = ExtraTreesRegressor(_TREES, min_samples_leaf=_LEAF, max_features=0.5, random_state=seed, n_jobs=1)
     return forest.fit(known, (needs[:, None] > _GRID[None] + _TINY).astype(float))
 
 
@@ -265,25 +296,48 @@ def features(past: Array, per_day: int) -> Array:
     known = past[np.isfinite(past)]
     days = past[len(past) % per_day :].reshape(-1, per_day)
     tops = np.nanmax(days[np.isfinite(days).any(axis=1)], axis=1)
+    return np.array([*_levels(known, tops, per_day), *_shapes(known, tops, per_day)])
+
+
+def _levels(known: Array, tops: Array, per_day: int) -> list[float]:
+    """Of all samples, and of the maxima of days: the highest ones, those of late, and what they would rarely pass."""
+    ordered = np.sort(tops)
+    return [
+        *np.quantile(known, [0.5, 0.75, 0.9, 0.95, 0.99, 0.995, 1.0]),
+        known.mean(),
+        known[-per_day:].mean(),
+        *np.quantile(tops, [0.5, 0.75, 0.9]),
+        tops.mean(),
+        tops.mean() + tops.std(),
+        tops.mean() + 2.5 * tops.std(),
+        ordered[-2:][0],
+        ordered[-3:][0],
+        tops[-1],
+        tops[-3:].max(),
+        tops[len(tops) // 2 :].max(),
+    ]
+
+
+def _shapes(known: Array, tops: Array, per_day: int) -> list[float]:
+    """How uneven it is, how rare and how long ago its peaks are, whether it grows, repeats or is held down."""
+    scale = max(float(tops.max()), _TINY)
     half = len(tops) // 2
-    quantiles = np.quantile(known, [0.5, 0.75, 0.9, 0.95, 0.99, 0.995, 1.0])
-    second = np.sort(tops)[-2:][0]
-    late = tops[half:].max()
-    levels = [known.mean(), tops.mean(), tops.mean() + tops.std(), second, tops[-1], tops[-3:].max(), late]
-    scale = max(float(quantiles[-1]), _TINY)
-    shapes = [
+    return [
         known.std() / scale,
         tops.std() / scale,
         tops.min() / scale,
+        np.sort(tops)[-2:][0] / scale,
+        (tops > 0.5 * scale).mean(),
+        (tops >= 0.8 * scale).mean(),
+        np.log((scale + 0.01) / (np.median(known) + 0.01)),
         (tops[half:].mean() - tops[:half].mean()) / scale if half else 0.0,
         float(np.argmax(tops[::-1])) / len(tops),
         _repeats(known, 1),
         _repeats(known, per_day),
         _repeats(known, 7 * per_day),
-        float((known > _STUCK).mean()),
-        float((known >= 0.9 * scale).mean()),
+        (known > _STUCK).mean(),
+        (known >= 0.9 * scale).mean(),
     ]
-    return np.array([*quantiles, *levels, *shapes])
 
 
 def _repeats(known: Array, lag: int) -> float:
@@ -302,7 +356,7 @@ def _best_rule(windows: Windows, needs: Array, ladders: Sequence[Sequence[float]
     """The rule that saves most at no more violations than the risk; the one with fewest where none does."""
     tried = []
     for rule in RULES:
-        asked = [rule.need(past) for past in windows.past]
+        asked = [rule.need(past, windows.history) for past in windows.past]
         chosen = [place(ladder, need) for ladder, need in zip(ladders, asked, strict=True)]
         tried.append((rule, outcome(needs, ladders, chosen)))
     allowed = [one for one in tried if one[1].violating <= risk]

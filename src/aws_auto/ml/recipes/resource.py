@@ -15,7 +15,18 @@ from aws_auto.ml import files
 from aws_auto.ml.cost.rightsizing import CPU, MEMORY, RISK
 from aws_auto.ml.cost.rightsizing_model import LEAST_MACHINES, Fleet, Outcome, Rule, learn, outcome
 from aws_auto.ml.recipes import recipe, resource_trial
-from aws_auto.ml.recipes.resource_machines import DAY, HOURS, REGION, TYPE, Decisions, Machine, machines, newest, taught
+from aws_auto.ml.recipes.resource_machines import (
+    DAY,
+    HOURS,
+    REGION,
+    SEEN_HOURS,
+    TYPE,
+    Decisions,
+    Machine,
+    machines,
+    newest,
+    taught,
+)
 from aws_auto.ml.recipes.resource_trees import FILE, Trees
 from aws_auto.ml.recipes.resource_trial import DEFAULT, DEFAULT_NAME
 from aws_auto.protocols import Progress, silent
@@ -93,8 +104,8 @@ class ResourceOptimizer:
 
     @property
     def history(self) -> timedelta:
-        """See `aws_auto.protocols.Recipe.history`: the fortnight that a size is chosen from."""
-        return timedelta(hours=HOURS)
+        """See `aws_auto.protocols.Recipe.history`: the eight weeks that a size is chosen from."""
+        return timedelta(hours=SEEN_HOURS)
 
     def evaluate(self, files: Mapping[str, bytes], frame: MetricFrame, *, since: datetime) -> Quality | None:
         """See `aws_auto.protocols.Recipe.evaluate`; a decision is judged by the fortnight after it."""
@@ -116,7 +127,7 @@ class SizePredictor:
     Columns of the answer: ``size`` (instance type), ``capacity`` (its virtual CPUs as a share of the present ones),
     ``risk`` (probability that CPU is above it in more than 0.5 % of the next fortnight's hours), ``saving`` (share of
     the list price), ``note`` (why there is no answer, or no smaller size). History is what the rows themselves hold:
-    send 15 days.
+    send 15 days at least; up to 56 days before the row's are looked at.
     """
 
     schema: tuple[Field, ...]
@@ -159,7 +170,7 @@ class SizePredictor:
         usable = [(one, day, past) for one, day in asked if (past := one.past(day * DAY)) is not None]
         ladders = [one.ladder(day * DAY) for one, day, _ in usable]
         shares = [one.shares(ladder) for (one, _, _), ladder in zip(usable, ladders, strict=True)]
-        troubles = resource_trial.troubles_of(self.fleet, [past for *_, past in usable], shares)
+        troubles = self.fleet.trouble([past for *_, past in usable], shares)
         places = resource_trial.at_risk(troubles, self.risk)
         return {
             (one.name, day): (
@@ -186,6 +197,7 @@ class SizePredictor:
             "ruled": asdict(fleet.ruled),
             "per_day": fleet.per_day,
             "independent": fleet.independent,
+            "history": fleet.history,
         }
         return files.bundle(NAME, body, {} if fleet.forest is None else {FILE: fleet.forest.to_bytes()})
 
@@ -205,6 +217,7 @@ class SizePredictor:
                 ruled=Outcome(**body["ruled"]),
                 per_day=body["per_day"],
                 independent=body["independent"],
+                history=body["history"],
             )
             return cls(
                 schema=tuple(Field(**f) for f in body["schema"]),
@@ -268,7 +281,7 @@ def _learned(every: Decisions, seed: int) -> Fleet:
 def _default(every: Decisions) -> Fleet:
     """The rule of the documented defaults, with how often it failed on this fleet."""
     ruled = outcome(resource_trial.peaks(every), every.ladders, resource_trial.by_rule(DEFAULT, every))
-    return Fleet(None, DEFAULT, None, ruled, DAY, len(every) / every.windows.overlap)
+    return Fleet(None, DEFAULT, None, ruled, DAY, len(every) / every.windows.overlap, HOURS)
 
 
 def _is_default(fleet: Fleet) -> bool:

@@ -11,7 +11,7 @@ import polars as pl
 from aws_auto.frame import RESOURCE, TIMESTAMP
 from aws_auto.ml.cost import prices
 from aws_auto.ml.cost.rightsizing import CPU, MEMORY, MEMORY_HEADROOM
-from aws_auto.ml.cost.rightsizing_model import Windows, earlier
+from aws_auto.ml.cost.rightsizing_model import LOOK_BACK, Windows, earlier
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 DAY = 24
 #: Hours that a decision looks back, and ahead.
 HOURS = 14 * DAY
+#: Hours before a decision that are seen where they are known.
+SEEN_HOURS = LOOK_BACK * HOURS
 SEEN = 0.9
 TYPE, REGION, KIND = "instance_type", "region", "resource_type"
 #: One machine each; what a group or a managed service runs on is sized elsewhere.
@@ -50,8 +52,9 @@ class Machine:
     memory: Array | None
 
     def past(self, hour: int) -> Array | None:
-        """The fortnight before that hour; None where too little of it is known."""
-        return _known(self.cpu, hour - HOURS - self.first)
+        """Up to eight weeks before that hour; None where too little of the last fortnight is known."""
+        end = hour - self.first
+        return None if _known(self.cpu, end - HOURS) is None else self.cpu[max(end - SEEN_HOURS, 0) : end]
 
     def future(self, hour: int) -> Array | None:
         """The fortnight from that hour on; None where too little of it is known."""
@@ -142,6 +145,7 @@ def newest(found: Sequence[Machine], *, since: int | None = None) -> tuple[Decis
         tuple(before for _, before, _, _ in kept),
         tuple(after for _, _, after, _ in kept),
         DAY,
+        history=HOURS,
     )
     return Decisions(windows, tuple(_capacities(one) for one, *_ in kept)), min((k[3] for k in kept), default=0)
 

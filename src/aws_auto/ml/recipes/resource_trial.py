@@ -58,12 +58,12 @@ class Trial:
 def run(fleet: Fleet, judged: Decisions, *, champion: Fleet | None, seed: int) -> Trial:
     """Judge a fleet at the stated risk on decisions that it did not learn from."""
     needs, ladders = peaks(judged), judged.ladders
-    troubles = troubles_of(fleet, judged.windows.past, ladders)
+    troubles = fleet.trouble(judged.windows.past, ladders)
     ours = at_risk(troubles, RISK)
     rule = by_rule(DEFAULT, judged)
     theirs = None
     if champion is not None:
-        theirs = at_risk(troubles_of(champion, judged.windows.past, ladders), RISK)
+        theirs = at_risk(champion.trouble(judged.windows.past, ladders), RISK)
     backtests = tuple(
         _contest(
             metric,
@@ -111,24 +111,14 @@ def peaks(taken: Decisions) -> Array:
 def by_rule(rule: Rule, taken: Decisions) -> list[int]:
     """The places in the ladders that a rule chooses."""
     return [
-        model.place(ladder, rule.need(past)) for ladder, past in zip(taken.ladders, taken.windows.past, strict=True)
+        model.place(ladder, rule.need(past, taken.windows.history))
+        for ladder, past in zip(taken.ladders, taken.windows.past, strict=True)
     ]
 
 
 def at_risk(troubles: Sequence[Array], risk: float) -> list[int]:
     """The smallest size at no more than that risk; the largest where there is none."""
     return [int(np.argmax(one <= risk)) if (one <= risk).any() else len(one) - 1 for one in troubles]
-
-
-def troubles_of(fleet: Fleet, pasts: Sequence[Array], ladders: Sequence[Sequence[float]]) -> list[Array]:
-    """Probability of trouble on each ladder; a forest is asked once for all."""
-    if not pasts:
-        return []
-    if fleet.forest is None:
-        return [fleet.trouble(past, ladder) for past, ladder in zip(pasts, ladders, strict=True)]
-    return model.exceedance(
-        fleet.forest, np.stack([model.features(past, fleet.per_day) for past in pasts]), list(ladders)
-    )
 
 
 def _cost(needs: Array, ladders: Sequence[Sequence[float]], chosen: Sequence[int]) -> Array:

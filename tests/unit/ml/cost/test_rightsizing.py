@@ -104,8 +104,9 @@ def test_burstable_unpriced_and_other_regions_are_refused_with_their_reason():
     assert "no price of m6i.2xlarge in eu-west-1" in reasons(asked(frame, region="eu-west-1"))
 
 
-def test_the_evidence_is_the_daily_maximum_of_the_last_fortnight():
+def test_the_evidence_is_the_daily_maximum_of_the_days_that_were_looked_at():
     line = asked(metrics(fleet(20))).items[0].evidence
-    assert len(line.x) == 14
+    assert len(line.x) == 28
     assert line.x[-1] == datetime(2026, 5, 28, tzinfo=UTC).date()
-    assert line.y == (18.0,) * 14
+    assert line.y == (18.0,) * 28
+    assert len(asked(metrics(fleet(20), days=70)).items[0].evidence.x) == 56

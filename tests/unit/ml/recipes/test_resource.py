@@ -194,7 +194,7 @@ def test_a_fortnight_after_deployment_the_model_is_judged_and_before_it_is_not(f
     late = START + timedelta(days=41)
     assert recipe.evaluate(model.files, frame, since=late).backtest.n == 30
     assert recipe.evaluate(model.files, frame, since=START + timedelta(days=50)) is None
-    assert recipe.history == timedelta(days=14)
+    assert recipe.history == timedelta(days=56)
 
 
 # --- trees as arrays
@@ -229,7 +229,7 @@ def test_a_forest_is_stored_with_its_model_and_says_the_same(forest):
     again = SizePredictor.load(stored.files())
     ladder = [(0.25, 0.5, 1.0)]
     for one in (again, stored):
-        (trouble,) = resource_trial.troubles_of(one.fleet, [past], ladder)
+        (trouble,) = one.fleet.trouble([past], ladder)
         assert (np.diff(trouble) <= 0).all()
     with pytest.raises(ArtifactError, match="does not hold"):
         SizePredictor.load(files.bundle(NAME, {"risk": 0.05}, {}))
@@ -240,4 +240,3 @@ def test_nothing_asked_is_nothing_answered_and_nothing_resized_has_no_calibratio
     fleet = Fleet(None, resource_trial.DEFAULT, None, Outcome(0.0, 0.0, 1), 24, 1.0)
     found = resource_trial.run(fleet, Decisions(windows, ((0.5, 1.0),)), champion=None, seed=0)
     assert found.calibration == ()
-    assert resource_trial.troubles_of(fleet, [], []) == []
