@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from aws_auto.ml.anomaly.detect import Detector, choose
-from aws_auto.ml.anomaly.detect.learned import LEAST, Standing, learn, observing, standing, too_few
-from aws_auto.ml.anomaly.detect.lessons import Lesson, excess, shares_of, together
+from aws_auto.ml.anomaly.detect.learned import LEAST, LEAST_FOR_MIX, Standing, learn, observing, standing, too_few
+from aws_auto.ml.anomaly.detect.lessons import SILENT, Lesson, excess, shares_of, together
+from aws_auto.ml.anomaly.detect.profile import MEMBERS
 from aws_auto.ml.anomaly.ensemble import Ensemble, one_thread
 from aws_auto.ml.anomaly.grid import DAY
 from aws_auto.ml.anomaly.labels import NOTHING_SAID
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from aws_auto.ml.anomaly.detect import Profile
+    from aws_auto.ml.anomaly.detect import Profile, Scores
     from aws_auto.ml.anomaly.detect.learned import Learned
     from aws_auto.ml.anomaly.detector import FleetDetector
     from aws_auto.ml.anomaly.grid import ResourceGrid
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     Span = tuple[int, int]
 
 #: Resources that lessons are made of: labelled ones first, and of others so many that there are enough in all.
-MOST, ENOUGH = 60, 20
+MOST, ENOUGH = 60, 12
 #: Limits that are the same.
 NEAR = 0.1
 
@@ -111,14 +112,31 @@ class Taught:
         return mine.f1 > other.f1, f"labels: it finds {mine.words}, the other {other.words}"
 
     @property
+    def summary(self) -> str:
+        """What was decided, in a few words; nothing where there are no incidents."""
+        if not self.incidents + self.unused:
+            return ""
+        if self.incidents < LEAST:
+            return too_few(self.incidents)
+        what = [
+            f"{'weights' * (one.profile.weights != one.usual.weights)} {'limit' * (one.profile.ease > 0)}".split()
+            for one in self.learned
+        ]
+        said = [
+            f"{' and '.join(words)} of {one.usual.name} series"
+            for one, words in zip(self.learned, what, strict=True)
+            if words
+        ]
+        taught = ", ".join(said) or "nothing better than the usual weights and limits"
+        return f"{self.incidents} labelled incidents taught {taught}"
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What was decided, and on what."""
-        said = [note for one in self.learned for note in one.notes]
-        if not said and self.incidents + self.unused:
-            said.append(too_few(self.incidents))
+        said = [note for one in self.learned for note in one.notes] or [self.summary]
         if self.unused:
             said.append(f"{self.unused} labels lie where the members learn what is usual, or outside of the data")
-        return tuple(said)
+        return tuple(note for note in said if note)
 
 
 def teach(
@@ -149,7 +167,8 @@ def teach(
         for name in _drawn(fleet, labelled, seed):
             grid, labels = settings.without_excluded(fleet[name]), said.get(name, NOTHING_SAID)
             for profile, rows in by_profile(grid, until):
-                if lesson := lesson_of(grid, rows, profile, until, labels, labelled.get(name, ())):
+                seen = observing(profile) if events >= LEAST_FOR_MIX else profile
+                if lesson := lesson_of(grid, rows, seen, until, labels, labelled.get(name, ())):
                     lessons.setdefault(profile.name, {})[name] = lesson
                     profiles[profile.name] = profile
     learned = tuple(
@@ -216,11 +235,14 @@ def by_profile(grid: ResourceGrid, until: int) -> list[tuple[Profile, list[int]]
 def lesson_of(
     grid: ResourceGrid, rows: Sequence[int], profile: Profile, until: int, labels: Labels, incidents: Sequence[Span]
 ) -> Lesson | None:
-    """The rows judged by all members from the first border on; None where there are too few points for that."""
+    """The rows judged by the profile's members from the first border on; None where there are too few points.
+
+    What a member that the profile lacks would say is unknown to the lesson: `SILENT`, wherever the others judge.
+    """
     times, border = grid.times, _borders(grid, until)[0]
     new, said = times >= border, []
     for row in grid.values[rows]:
-        one = Detector.fit(times[~new], row[~new], profile=observing(profile))
+        one = Detector.fit(times[~new], row[~new], profile=profile)
         if one.ready:
             said.append(one.score(times[new], row[new]))
     if not said or not new.any():
@@ -230,8 +252,15 @@ def lesson_of(
     return Lesson(
         times=times[new].astype(float),
         period=float(grid.period),
-        surprise=np.stack([one.surprise for one in said]),
+        surprise=np.stack([_of_all(one) for one in said]),
         above=above,
         usual=~labels.affected(grid)[new],
         incidents=tuple((float(start), float(end)) for start, end in incidents),
     )
+
+
+def _of_all(scores: Scores) -> Floats:
+    """The surprise of all `MEMBERS`."""
+    rows = dict(zip(scores.members, scores.surprise, strict=True))
+    absent = np.where(scores.judged, SILENT, np.nan)
+    return np.stack([rows.get(name, absent) for name in MEMBERS])

@@ -132,7 +132,7 @@ class AnomalyDetector:
             report=TrainReport(
                 recipe=self.name,
                 decision=decision,
-                reason=reason,
+                reason="; ".join(filter(None, (reason, taught.summary))),
                 backtests=trial.backtests,
                 calibration=trial.calibration,
                 lineage=origin,

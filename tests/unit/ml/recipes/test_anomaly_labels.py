@@ -90,6 +90,7 @@ def test_the_report_says_what_was_learned_on_how_many_incidents_and_with_what_fi
     assert "of 21 held-back incidents" in weights
     assert "difference" in weights
     assert "of 21 incidents at" in limit
+    assert "21 labelled incidents taught weights and limit of fresh series" in taught.report.reason
     assert any(note.startswith("6 labels lie where the members learn") for note in taught.report.notes)
 
 
