@@ -30,6 +30,9 @@ PER_BIN = (HIGHEST - LOWEST) / (BINS - 1)
 NOTHING = 0.02
 TRIM, TRIMMED_WEIGHT = 3.5, 0.1
 FLOOR, CEILING = -3.0, 12.0
+#: Three points of four lie under this share of the scores; where it is under `REST`, in robust deviations, a member is
+#: mostly at rest, and its bursts are what its tail is.
+QUARTILE, REST = 0.75, 0.15
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,9 @@ class Tail:
         prior: width (difference of log scores) that a short history is drawn to.
         weight: how many points the prior counts.
         least: smallest width.
+        furthest: log distance that the lower quantile lies from the upper quartile at most: an incident of some hours
+            is more than a tenth of a short past, and must not be what is usual.
+        floor: lowest surprise. Where members of different kinds are asked, the one that sees nothing has no veto.
     """
 
     low: float
@@ -49,6 +55,8 @@ class Tail:
     prior: float
     weight: float
     least: float
+    furthest: float = HIGHEST - LOWEST
+    floor: float = FLOOR
 
     @property
     def base(self) -> float:
@@ -113,7 +121,7 @@ class Calibrator:
 
     def judge(self, raw: Floats) -> Floats:
         """Surprise of raw scores by what is known now, without learning from them."""
-        return np.clip(self._surprise(np.log(raw + NOTHING)), FLOOR, CEILING)
+        return np.clip(self._surprise(np.log(raw + NOTHING)), self.tail.floor, CEILING)
 
     def raw_at(self, member: int, surprise: float) -> float:
         """The raw score of a member that would be this surprising now."""
@@ -149,14 +157,18 @@ class Calibrator:
                 self.present = np.zeros_like(self.present)
                 self._refresh()
             at = end
-        return np.clip(out, FLOOR, CEILING), known
+        return np.clip(out, self.tail.floor, CEILING), known
 
     def _surprise(self, log: Floats) -> Floats:
         return np.asarray((log - self.start[:, None]) / self.unit[:, None])
 
     def _refresh(self) -> None:
         total = np.cumsum(self.past, axis=1, dtype=np.float64)
-        low, high, flat_low, flat_high = quantiles(total, (self.tail.low, self.tail.high, FLAT.low, FLAT.high))
+        shares = (self.tail.low, self.tail.high, FLAT.low, FLAT.high, QUARTILE)
+        low, high, flat_low, flat_high, quartile = quantiles(total, shares)
+        # What lies further out than it may is moved in, and the tail that begins there with it.
+        beyond = np.where(quartile > np.log(REST), np.maximum(low - quartile - self.tail.furthest, 0), 0)
+        low, high = low - beyond, high - beyond
         count = total[:, -1]
         self.start, self.unit = read(low, high, count, self.tail)
         start, unit = read(flat_low, flat_high, count, FLAT)

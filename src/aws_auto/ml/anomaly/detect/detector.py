@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -247,11 +247,10 @@ class Detector:
 
     def to_bytes(self) -> bytes:
         """Everything, without pickle: tens of kilobytes."""
-        tail = self.profile.tail
         settings = {
             "name": self.profile.name,
             "weights": list(self.profile.weights.items()),
-            "tail": [tail.low, tail.high, tail.prior, tail.weight, tail.least],
+            "tail": astuple(self.profile.tail),
             "memory": self.profile.memory,
             "gain": self.profile.gain,
             "ease": self.profile.ease,

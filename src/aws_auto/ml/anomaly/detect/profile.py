@@ -82,19 +82,19 @@ class Profile:
 DENSE = Profile(
     "dense",
     {"shape": 4.0, "neighbours": 1.0, "seasonal": 1.0},
-    Tail(low=0.5, high=0.9, prior=0.5, weight=300, least=0.5),
+    Tail(low=0.5, high=0.9, prior=0.5, weight=300, least=0.5, floor=0.5),
 )
 #: Hours and days: far from the usual value at this time, and from the last hours.
 HOURS = Profile(
     "hours",
     {"shape": 2.0, "seasonal": 1.0, "median": 1.0, "long_median": 1.0},
-    Tail(low=0.9, high=0.99, prior=0.8, weight=300, least=0.3),
+    Tail(low=0.9, high=0.99, prior=0.8, weight=300, least=0.3, furthest=0.8),
 )
 #: Little history of frequent points: never seen before, or away from the usual level for long.
 FRESH = Profile(
     "fresh",
     {"shape": 1.0, "neighbours": 1.0, "level": 1.0},
-    Tail(low=0.9, high=0.99, prior=0.8, weight=300, least=0.3),
+    Tail(low=0.9, high=0.99, prior=0.8, weight=300, least=0.3, floor=0.5),
 )
 
 

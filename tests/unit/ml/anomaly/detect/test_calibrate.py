@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -6,8 +8,8 @@ from aws_auto.ml.anomaly.detect.calibrate import BINS, Calibrator, Tail, histogr
 TAIL = Tail(low=0.9, high=0.99, prior=0.8, weight=0, least=0.05)
 
 
-def fitted(raw, memory=1e9):
-    return Calibrator.fit(raw[None], np.ones(len(raw)), tail=TAIL, memory=memory, block=16)
+def fitted(raw, memory=1e9, tail=TAIL):
+    return Calibrator.fit(raw[None], np.ones(len(raw)), tail=tail, memory=memory, block=16)
 
 
 def test_quantiles_of_a_histogram_are_close_to_those_of_the_values():
@@ -42,6 +44,33 @@ def test_frequent_incidents_do_not_hide_the_next():
     troubled = calm.copy()
     troubled[::300] = 60
     assert fitted(troubled).judge(np.array([[60.0]]))[0, 0] > 3
+
+
+def test_an_incident_in_a_short_past_does_not_hide_the_next():
+    raw = np.random.default_rng(7).exponential(1, 100)
+    raw[40:60] = 60
+    near = replace(TAIL, furthest=0.8)
+    again = np.array([[60.0]])
+    assert fitted(raw).judge(again)[0, 0] < 2
+    assert fitted(raw, tail=near).judge(again)[0, 0] > 4
+    calm = np.delete(raw, np.arange(40, 60))
+    assert np.mean(fitted(raw, tail=near).judge(calm[None]) > 2) < 0.05
+
+
+def test_bursts_of_what_is_mostly_at_rest_are_usual_however_far_out():
+    raw = np.full(100, 0.01)
+    raw[::6] = np.random.default_rng(8).uniform(3, 5, len(raw[::6]))
+    near = fitted(raw, tail=replace(TAIL, furthest=0.8))
+    assert near.judge(np.array([[4.0]])) == pytest.approx(fitted(raw).judge(np.array([[4.0]])))
+    assert near.judge(np.array([[4.0]]))[0, 0] < 2
+
+
+def test_a_member_that_sees_nothing_has_the_lowest_surprise_of_its_tail():
+    raw = np.random.default_rng(9).exponential(1, 1000)
+    quiet = fitted(raw, tail=replace(TAIL, floor=0.5))
+    nothing = np.zeros((1, 3))
+    assert (quiet.judge(nothing) == 0.5).all()
+    assert (quiet.advance(nothing, np.ones(3), 1000)[0] == 0.5).all()
 
 
 def test_a_new_normal_is_learned():
