@@ -12,6 +12,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -147,6 +148,11 @@ def test_the_example_of_feedback_runs_with_an_alarm_that_was_found(home):
     code, out, _ = run(home, ["detect", "--window", "4d", "--json"])
     said = {i["anomaly_id"]: i["suppressed"] for i in json.loads(out)["incidents"]}
     assert said[alarm] == "called false"
+    start, end = (datetime.fromisoformat(json.loads(out)["incidents"][0][word]) for word in ("start", "end"))
+    span = f"{start - timedelta(hours=9):%Y-%m-%dT%H:%MZ}/{end - timedelta(hours=8):%Y-%m-%dT%H:%MZ}"
+    code, _, err = run(home, ["feedback", alarm.partition("@")[0], "missed", "--span", span])
+    assert code == 0, err
+    assert "1 missed incident" in err
 
 
 def test_the_examples_of_the_ledger_run_with_an_id_that_was_recommended(home):

@@ -17,7 +17,7 @@ from aws_auto.frame import TIME_DTYPE
 from aws_auto.ml.anomaly.root_cause.results import Action, Evidence, Factor, Incident, PatternMatch, RootCause
 from aws_auto.pipeline.detect import Detection
 from aws_auto.pipeline.explain import Found, Severity
-from aws_auto.pipeline.feedback import verdicts
+from aws_auto.pipeline.feedback import INCIDENTS, verdicts
 from aws_auto.pipeline.ports import Batch, Window
 from aws_auto.pipeline.web.incidents import incident_report
 from fakes import FakeClock, memory_workspace
@@ -339,3 +339,21 @@ def test_flags_that_do_not_fit_the_verdict_are_named(account, about, verdict, fl
         said_of(account, about, verdict, **flags)
     assert caught.value.where == where
     assert caught.value.hint
+
+
+def test_a_verdict_on_an_alarm_is_stored_with_its_day(account):
+    alarm = pl.DataFrame(
+        {
+            "resource_id": ["web-1"],
+            "timestamp": pl.Series([NOW - HOUR], dtype=TIME_DTYPE),
+            "end": pl.Series([NOW - HOUR], dtype=TIME_DTYPE),
+            "anomaly_id": ["web-1@x"],
+            "metric": ["latency"],
+        }
+    )
+    window = Window(NOW - HOUR, NOW)
+    keys = ("resource_id", "timestamp")
+    account.lake.write(Batch(dataset=INCIDENTS, rows=alarm, window=window, keys=keys, final=False))
+    assert said_of(account, "web-1@x", "ignore", until="2026-07-01", note="known") == "web-1@x: ignore"
+    row = verdicts(account).row(0, named=True)
+    assert (row["verdict"], row["until"], row["note"]) == ("ignore", datetime(2026, 7, 1, tzinfo=UTC), "known")
