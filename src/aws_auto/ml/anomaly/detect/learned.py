@@ -14,7 +14,8 @@ Limit: with few false alarms on other series in mind it leaves a part of the bud
 that a lower one finds, it is lowered to the best F1 of incidents and other alarms, never beyond the budget, and only if
 this is better for held-back incidents as well. It is never raised: false alarms have verdicts of their own.
 
-Points that nobody labelled count as calm. ``bench/anomaly_labels.py`` simulates users with labels.
+Points that nobody labelled count as calm. Alarms that were called true are incidents that the usual detector has found,
+so they speak for it: who wants another one has to say what was missed. ``bench/anomaly_labels.py`` simulates users.
 """
 
 from __future__ import annotations
