@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from aws_auto.ml.forecast.demand import first_known, mean_of
+from aws_auto.ml.forecast.grid import trailing_mean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
     Flags = NDArray[np.bool_]
 
-#: Days whose unmarked hours say what an hour would have been without an event.
-USUAL_DAYS = 7
 #: A sum over marked hours moves a share by no more than this factor.
 STEEPEST = 20.0
 
@@ -32,6 +31,8 @@ class Effects:
 
     Attributes:
         plain: the grid without its marked hours.
+        lags: what is usual is the mean of so many columns before.
+        shift: how far the unmarked hours of the last day lie over what was usual, ``(R, columns)``.
         known: signals, ``(R, columns + 24)`` each; of two at the same time the first one counts.
         over: of each signal, how far demand lay over its usual value in marked hours up to each column, by mean of the
             same hours of the day and by mean of all, ``(R, columns)``; NaN where none was seen.
@@ -39,17 +40,24 @@ class Effects:
     """
 
     plain: HourGrid
+    lags: Sequence[int]
+    shift: Floats
     known: tuple[Flags, ...]
     over: tuple[tuple[Floats, ...], ...]
     times: tuple[tuple[Floats, ...], ...]
 
     @classmethod
-    def of(cls, grid: HourGrid, known: Sequence[Flags]) -> Effects:
-        """From all columns of the grid."""
+    def of(cls, grid: HourGrid, known: Sequence[Flags], *, lags: Sequence[int], moved: bool) -> Effects:
+        """From all columns of the grid; ``moved`` where what is usual follows the level of the last day."""
         marked = np.any([signal[:, : grid.hours] for signal in known], axis=0)
         plain = replace(grid, values=np.where(marked, np.nan, grid.values))
         columns = np.arange(grid.hours)
-        usual = mean_of([plain.at(columns - grid.cycle * day) for day in range(1, USUAL_DAYS + 1)])
+        usual = mean_of([plain.at(columns - lag) for lag in lags])
+        shift = np.zeros_like(usual)
+        if moved:
+            shift = trailing_mean(plain.values - usual, grid.cycle, max(grid.cycle // 4, 1))
+            shift = np.where(np.isfinite(shift), shift, 0.0)
+            usual[:, grid.cycle :] += shift[:, : -grid.cycle]
         over: list[tuple[Floats, ...]] = []
         times: list[tuple[Floats, ...]] = []
         for signal in known:
@@ -58,7 +66,12 @@ class Effects:
             sums = [[_so_far(table, stride) for table in tables] for stride in (grid.cycle, 1)]
             over.append(tuple(_over(came - was, count) for came, was, count in sums))
             times.append(tuple(_over(came, was) for came, was, _ in sums))
-        return cls(plain, tuple(known), tuple(over), tuple(times))
+        return cls(plain, lags, shift, tuple(known), tuple(over), tuple(times))
+
+    def usual(self, origins: Ints, target: Ints) -> Floats:
+        """What would be at each target without any signal, NaN where it is not known."""
+        at_origin = replace(self.plain, values=self.shift).pick(origins)[..., None]
+        return mean_of([self.plain.pick(target - lag) for lag in self.lags]) + at_origin
 
     def added(self, origins: Ints, target: Ints) -> Floats:
         """What a signal at a target ``(R, O, S)`` adds, as known at its origin ``(R, O)``; 0 where there is none."""

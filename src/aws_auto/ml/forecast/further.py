@@ -53,8 +53,7 @@ class FurtherPanel:
         window = Window.of(grid, origins)
         target = origins[..., None] + np.array(steps)
         center = np.broadcast_to(window.center[..., None], target.shape)
-        days = [grid.pick(target - day * d) for d in range(1, 8)]
-        weeks = [grid.pick(target - week * w) for w in range(1, 5)]
+        days, weeks = ([grid.pick(target - lag) for lag in lags] for lags in self._lags())
         usual = first_known(mean_of(days), center)
         yesterday = first_known(days[0], usual)
         last_week = first_known(weeks[0], usual)
@@ -77,31 +76,30 @@ class FurtherPanel:
             rules={"same hour yesterday": yesterday, "same hour last week": last_week},
             points=points | self._knowing(origins, target, center),
             steps=steps,
-            marked=self._marked(origins, target),
+            marked=self._marked(target),
         )
 
-    def _marked(self, origins: Ints, target: Ints) -> NDArray[np.bool_] | None:
+    def _marked(self, target: Ints) -> NDArray[np.bool_] | None:
         """Targets that something known ahead moves, or whose yesterday or last week it moved."""
-        back = (target, target - self.grid.cycle, target - self.grid.long_cycle, origins[..., None] + 0 * target)
-        return np.any([flag(s, at) for s in self.known for at in back], axis=0) if self.known else None
+        back = (target, target - self.grid.cycle, target - self.grid.long_cycle)
+        return np.any([flag(signal, at) for signal in self.known for at in back], axis=0) if self.known else None
 
     def _knowing(self, origins: Ints, target: Ints, center: Floats) -> dict[str, Floats]:
-        """Days and weeks without events, and what events did so far put on top where one is known."""
-        if not self.known:
-            return {}
-        effects = Effects.of(self.grid, self.known)
-        plain, window = effects.plain, Window.of(effects.plain, origins)
+        """Days and weeks without events, and what events did so far on top where one is known."""
+        out: dict[str, Floats] = {}
+        for name, lags in zip(("day", "weekday"), self._lags(), strict=True) if self.known else ():
+            for moved in (False, True):
+                effects = Effects.of(self.grid, self.known, lags=lags, moved=moved)
+                usual = first_known(effects.usual(origins, target), center)
+                said = f"usual {name} without events" + ", moved" * moved
+                out[f"{said}, and what they add"] = usual + effects.added(origins, target)
+                out[f"{said}, times what they do"] = usual * effects.factor(origins, target)
+        return out
+
+    def _lags(self) -> tuple[range, range]:
+        """Columns back to the same hour of seven days, and of four weeks."""
         day, week = self.grid.cycle, self.grid.long_cycle
-        usual = first_known(mean_of([plain.pick(target - day * d) for d in range(1, 8)]), center)
-        weekday = first_known(mean_of([plain.pick(target - week * w) for w in range(1, 5)]), usual)
-        moved = first_known((window.center - first_known(window.week_mean, window.center))[..., None], 0.0 * center)
-        added = effects.added(origins, target)
-        return {
-            "usual day without events": usual + added,
-            "usual weekday without events": weekday + added,
-            "usual day without events, moved": usual + moved + added,
-            "usual day without events, times": usual * effects.factor(origins, target),
-        }
+        return range(day, 7 * day + 1, day), range(week, 4 * week + 1, week)
 
 
 def fit_further(panel: FurtherPanel, *, floor: float | None) -> Ensemble:

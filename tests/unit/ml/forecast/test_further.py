@@ -37,6 +37,10 @@ def grid(*, more=0.0, times=1.0, events=EVENTS):
     return HourGrid(("a", "b"), first, np.where(marked[:, :HOURS], times * wave + more, wave))
 
 
+def effects(data, signals, *, moved=False):
+    return Effects.of(data, signals, lags=range(DAY, 8 * DAY, DAY), moved=moved)
+
+
 def median(data, events):
     """Said at the end of the data of the hours 5 to 24."""
     panel = FurtherPanel(data, Ahead(events=events).signals(data))
@@ -93,7 +97,8 @@ def test_an_effect_knows_nothing_after_its_origin(cut):
     short = HourGrid(data.resources, data.first, data.values[:, :cut])
     origins = np.full((2, 1), cut - 1)
     target = origins[..., None] + np.arange(5, 25)
-    whole, part = (Effects.of(one, signals) for one in (data, short))
+    whole, part = (effects(one, signals, moved=True) for one in (data, short))
+    np.testing.assert_array_equal(whole.usual(origins, target), part.usual(origins, target))
     np.testing.assert_array_equal(whole.added(origins, target), part.added(origins, target))
     np.testing.assert_array_equal(whole.factor(origins, target), part.factor(origins, target))
 
@@ -107,12 +112,12 @@ def test_of_an_event_on_a_holiday_the_event_counts():
     holidays = np.roll(sales, 24 * 2 + 6, axis=1)
     holidays[:, target[0, 0]] = True
     assert sales[:, target[0, 0]].all()
-    assert (Effects.of(data, (sales, holidays)).added(origins, target) > 200).all()
-    assert (Effects.of(data, (holidays, sales)).added(origins, target) < 100).all()
+    assert (effects(data, (sales, holidays)).added(origins, target) > 200).all()
+    assert (effects(data, (holidays, sales)).added(origins, target) < 100).all()
 
 
 def test_a_factor_is_bounded_where_demand_was_almost_nothing():
     data = grid(more=1e6)
-    said = Effects.of(data, Ahead(events=EVENTS).signals(data))
+    said = effects(data, Ahead(events=EVENTS).signals(data))
     coming = np.full((2, 1, 1), 24 * 40 + 10)
     assert said.factor(np.full((2, 1), 24 * 40 + 5), coming).max() == STEEPEST
