@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +28,7 @@ from threadpoolctl import threadpool_limits
 from anomaly import DRAWS, METRIC, SHARED, interval, scorer, table
 from aws_auto.errors import NotEnoughData
 from aws_auto.ml.anomaly.answers import THRESHOLD
-from aws_auto.ml.anomaly.detect.learned import LEAST, choose, credits_of, gains, learn, mixes, observing
+from aws_auto.ml.anomaly.detect.learned import choose, credits_of, gains, learn, mixes, observing
 from aws_auto.ml.anomaly.detect.lessons import together
 from aws_auto.ml.anomaly.detect.profile import MEMBERS
 from aws_auto.ml.anomaly.detector import FleetDetector
@@ -133,35 +133,71 @@ def users(cases: Sequence[Case], size: int) -> list[list[Case]]:
     return [[cases[i] for i in order[a : a + size]] for a in range(0, len(cases), size)]
 
 
-def measure(score: ModuleType, suite: str, sizes: Sequence[int]) -> list[dict[str, Any]]:
+@dataclass
+class Row:
+    """What users of one size have: counts by kind, ``(series, found missed false)``, calm weeks, and decisions."""
+
+    suite: str
+    size: int
+    counts: dict[str, Floats]
+    weeks: Floats
+    labelled: int
+    users: int = 1
+    changed: int = 0
+    better: int = 0
+    worse: int = 0
+    notes: list[str] = field(default_factory=list)
+
+    @classmethod
+    def together(cls, rows: Sequence[Row]) -> Row:
+        """Several as one."""
+        counts = {kind: np.concatenate([row.counts[kind] for row in rows]) for kind in KINDS}
+        names = ("labelled", "users", "changed", "better", "worse")
+        sums = {name: sum(getattr(row, name) for row in rows) for name in names}
+        suite = rows[0].suite if len({row.suite for row in rows}) == 1 else "all"
+        notes = [note for row in rows for note in row.notes]
+        return cls(suite, rows[0].size, counts, np.concatenate([row.weeks for row in rows]), notes=notes, **sums)
+
+    def figures(self, score: ModuleType) -> dict[str, Any]:
+        """Figures and intervals."""
+        n = len(self.weeks)
+        pick = np.random.default_rng(0).integers(0, n, (DRAWS, n))
+        base = score.f1(self.counts["usual"][pick].sum(axis=1))
+        out: dict[str, Any] = {name: getattr(self, name) for name in ("suite", "size", "users", "labelled")}
+        out |= {"scored": int(self.counts["usual"][:, :2].sum()), "series": n}
+        out |= {name: getattr(self, name) for name in ("changed", "better", "worse", "notes")}
+        for kind, some in self.counts.items():
+            out[f"F1_{kind}"] = float(score.f1(some.sum(axis=0)))
+            out[f"gain_{kind}_interval"] = interval(score.f1(some[pick].sum(axis=1)) - base)
+            out[f"false_per_week_{kind}"] = float(some[:, 2].sum() / self.weeks.sum())
+        return out
+
+
+def measure(score: ModuleType, suite: str, sizes: Sequence[int]) -> list[Row]:
+    """Users of each size; what they decide is scored on the same later halves."""
     cases = [Case(score, series, place) for place, series in enumerate(score.load(suite))]
-    pick = np.random.default_rng(0).integers(0, len(cases), (DRAWS, len(cases)))
-    rows = []
-    for size in sizes:
-        counts: dict[str, list[Floats]] = {kind: [] for kind in KINDS}
-        better, worse, changed, weeks, said = 0, 0, 0, [], []
-        for user in users(cases, size):
-            profiles, notes = taught(user)
-            said += notes
-            mine = {kind: np.array([case.count(score, profiles[kind]) for case in user]) for kind in KINDS}
-            gain = float(score.f1(mine["decided"].sum(axis=0)) - score.f1(mine["usual"].sum(axis=0)))
-            better, worse, changed = better + (gain > 0), worse + (gain < 0), changed + bool(profiles["decided"])
-            for kind in KINDS:
-                counts[kind] += list(mine[kind])
-            weeks += [(c.series.label[c.series.test] == 0).sum() * c.series.dt / 604_800 for c in user]
-        table_ = {kind: np.array(some) for kind, some in counts.items()}
-        base = score.f1(table_["usual"][pick].sum(axis=1))
-        row: dict[str, Any] = {"suite": suite, "series_per_user": size, "users": len(users(cases, size))}
-        row |= {"incidents_labelled": sum(len(c.labels.right) for c in cases)}
-        row |= {"incidents_scored": int(table_["usual"][:, :2].sum())}
-        row |= {"users_with_learned": changed, "users_better": better, "users_worse": worse, "notes": said}
-        for kind, some in table_.items():
-            row[f"F1_{kind}"] = float(score.f1(some.sum(axis=0)))
-            row[f"gain_{kind}_interval"] = interval(score.f1(some[pick].sum(axis=1)) - base)
-            row[f"false_per_week_{kind}"] = float(some[:, 2].sum() / np.sum(weeks))
-        rows.append(row)
-        print(as_line(row), flush=True)
+    rows = [Row.together([one_user(score, suite, size, user) for user in users(cases, size)]) for size in sizes]
+    for row in rows:
+        print(as_line(row.figures(score)), flush=True)
     return rows
+
+
+def one_user(score: ModuleType, suite: str, size: int, cases: Sequence[Case]) -> Row:
+    """What a user who owns these series is told, and gets."""
+    profiles, notes = taught(cases)
+    counts = {kind: np.array([case.count(score, profiles[kind]) for case in cases]) for kind in KINDS}
+    gain = float(score.f1(counts["decided"].sum(axis=0)) - score.f1(counts["usual"].sum(axis=0)))
+    return Row(
+        suite,
+        size,
+        counts,
+        np.array([(c.series.label[c.series.test] == 0).sum() * c.series.dt / 604_800 for c in cases]),
+        labelled=sum(len(case.labels.right) for case in cases),
+        changed=int(bool(profiles["decided"])),
+        better=int(gain > 0),
+        worse=int(gain < 0),
+        notes=notes,
+    )
 
 
 def as_line(row: dict[str, Any]) -> str:
@@ -172,9 +208,8 @@ def as_line(row: dict[str, Any]) -> str:
         for kind in KINDS
     ]
     return (
-        f"{row['suite']:9s} {row['users']:3d} users, {row['incidents_labelled']} labelled,"
-        f" {row['incidents_scored']} scored: F1 at false a week: {', '.join(parts)}; decided to learn"
-        f" {row['users_with_learned']}, better {row['users_better']}, worse {row['users_worse']}"
+        f"{row['suite']:9s} {row['users']:3d} users, {row['labelled']} labelled, {row['scored']} scored: F1 at false a"
+        f" week: {', '.join(parts)}; {row['changed']} learned, {row['better']} better, {row['worse']} worse"
     )
 
 
@@ -189,11 +224,15 @@ def main() -> None:
         print(f"no labelled series: {SHARED / 'score'} is absent, so nothing is measured")
         return
     sizes = [int(text) for text in options.group.split(",")]
-    print(f"a limit is learned from {LEAST} incidents on")
     with threadpool_limits(1):
-        rows = [row for suite in options.suite.split(",") for row in measure(score, suite, sizes)]
+        suites = [measure(score, suite, sizes) for suite in options.suite.split(",")]
+    rows = [row for suite in suites for row in suite]
+    if len(suites) > 1:
+        rows += (pooled := [Row.together(same) for same in zip(*suites, strict=True)])
+        for row in pooled:
+            print(as_line(row.figures(score)))
     if options.json:
-        options.json.write_text(json.dumps(rows, indent=2))
+        options.json.write_text(json.dumps([row.figures(score) for row in rows], indent=2))
 
 
 if __name__ == "__main__":
