@@ -165,8 +165,8 @@ def test_members_that_were_not_asked_are_silent():
 
 def test_a_summary_says_in_a_few_words_what_was_taught(learned):
     some, fleet, said = learned
-    assert some.summary == f"{some.incidents} labelled incidents taught limit of hours series"
-    assert some.notes[0].startswith("hours: the usual weights stay")
+    assert some.summary == f"{some.incidents} labelled incidents taught weights and limit of hours series"
+    assert some.notes[0].startswith("hours: weights are learned from labels")
     assert some.notes[1].startswith("hours: a lower limit finds")
     few = taught(fleet, {"r0": Labels(right=said["r0"].right[-4:])})
     assert "4 labelled incidents, at least 5" in few.summary

@@ -1,10 +1,10 @@
 """Which members count for how much, and how low the limit may be, learned from incidents that a user has labelled.
 
-Weights: a few dozen mixes are tried: the profile's own, those of the other profiles, every member alone, every pair,
-and every member beside the profile's mix. Each is judged by what it is used for: an incident is worth the share of
-`PRICES` (other alarms per resource and week, in budgets) at which the mix finds it, with limits at which every mix
-raises the same number of other alarms. Few mixes instead of free weights, because some dozens of incidents cannot tell
-more apart.
+Weights: some mixes are tried: the profile's own, those of the other profiles, all members alike, and every member
+beside the profile's own mix, which always keeps a quarter. Each is judged by what it is used for: an incident is worth
+the share of `PRICES` (other alarms per resource and week, in budgets) at which the mix finds it, with limits at which
+every mix raises the same number of other alarms. Few mixes instead of free weights, because some dozens of incidents
+cannot tell more apart.
 
 The profile's mix stays unless the labels themselves say that another is better: each incident is held back once, the
 mix is chosen by the others, and the gain on the held-back ones must lie above zero (`LEVEL`). What goes wrong on
@@ -21,7 +21,6 @@ so they speak for it: who wants another one has to say what was missed. ``bench/
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import combinations
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -46,10 +45,11 @@ LEAST = 5
 LEAST_FOR_MIX = 10
 #: Alarms beside the incidents at which mixes are compared, in budgets.
 PRICES = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
-#: Shares that a member gets beside the profile's mix; all of it is the member alone.
-SHARES = (0.25, 0.5, 0.75, 1.0)
+#: Shares that a member gets beside the profile's mix. A member alone, or two, fitted the labels better and later
+#: incidents worse.
+SHARES = (0.25, 0.5, 0.75)
 #: Standard errors that are taken off a mix's gain before mixes are compared: the luckiest of many is not the best.
-CAUTION = 0.5
+CAUTION = 1.0
 #: Of the interval of the gain on held-back incidents.
 LEVEL = 0.9
 #: Limits of calm points under this are none to compare by.
@@ -194,8 +194,7 @@ def mixes(profile: Profile) -> Floats:
     own, *others = (shares_of(one) for one in (profile, *(p for p in (DENSE, HOURS, FRESH) if p.name != profile.name)))
     alone = np.eye(len(MEMBERS))
     beside = [(1 - share) * own + share * one for share in SHARES for one in alone]
-    pairs = [(one + other) / 2 for one, other in combinations(alone, 2)]
-    return np.array([own, *others, alone.mean(axis=0), *beside, *pairs])
+    return np.array([own, *others, alone.mean(axis=0), *beside])
 
 
 def choose(worth: Floats) -> int:
