@@ -75,7 +75,7 @@ class Recipe(Protocol):
         """Features, back-test, fit, calibration, and the comparison with the best simple rule and the champion.
 
         Deterministic: the same frame, labels and seed give the same bytes. ``labels`` is what people said about
-        earlier alarms: ``resource_id, timestamp`` (start), ``end, metric, verdict``.
+        earlier alarms and missed incidents: ``resource_id, timestamp`` (start), ``end, verdict``.
 
         Raises:
             NotEnoughData: nothing honest can be said from this frame.
