@@ -36,6 +36,8 @@ CYCLES = {DAY: (7, 28), WEEK: (4, 52)}
 UNITS = {1: "h", DAY: "d", WEEK: "w"}
 #: 1970-01-01 was a Thursday; the weeks of a grid begin on Mondays.
 MONDAY = 4 * DAY
+#: Fewer distances between points in a day do not say how often there is one.
+LEAST_GAPS = 4
 #: Points that come a little late still come every hour.
 LATE = 1.1
 
@@ -163,17 +165,9 @@ def gridded(data: pl.DataFrame, metric: str, kind: Kind, *, step: int = 1) -> Ho
     rows = data.select(RESOURCE, TIMESTAMP, value=pl.col(metric)).drop_nulls("value").sort(RESOURCE, TIMESTAMP)
     if rows.is_empty():
         raise NotEnoughData("holds no value", where=metric)
-    whole = 3600.0 * step
-    gap = pl.col(TIMESTAMP).diff().dt.total_seconds().median().over(RESOURCE).fill_null(whole).clip(1, whole)
-    period = (pl.col(TIMESTAMP).dt.epoch("us") - _offset(step) * HOUR_US) // (HOUR_US * step)
-    by_period = (
-        rows.with_columns(usual=whole / gap, period=period)
-        .group_by(RESOURCE, "period")
-        .agg(pl.col("value").mean(), points=pl.len(), usual=pl.col("usual").first())
-        .filter(pl.col("points") >= 0.5 * pl.col("usual"))
-        .filter(pl.col("period") > pl.col("period").max() - MOST_HOURS)
-        .with_columns(value=pl.col("value") * (pl.col("usual") if kind == "sum" else 1.0))
-    )
+    if step > 1:
+        rows = _hours_first(rows, kind)
+    by_period = _by_period(rows, kind, step).filter(pl.col("period") > pl.col("period").max() - MOST_HOURS)
     resources = tuple(rows[RESOURCE].unique().sort().to_list())
     if by_period.is_empty():
         raise NotEnoughData(f"no {named(step)} has half of its points", where=metric)
@@ -183,6 +177,39 @@ def gridded(data: pl.DataFrame, metric: str, kind: Kind, *, step: int = 1) -> Ho
     row = {name: i for i, name in enumerate(resources)}
     values[[row[name] for name in by_period[RESOURCE].to_list()], periods - first] = by_period["value"].to_numpy()
     return HourGrid(resources, first, values, step)
+
+
+def _by_period(rows: pl.DataFrame, kind: Kind, step: int) -> pl.DataFrame:
+    """``resource_id``, ``period``, ``value`` where half of the points or more are there.
+
+    How many there would be is said by the points of the same day: CloudWatch keeps minutes for two weeks, then five
+    minutes, then hours, so that one series may hold all three. A day with few points has those of the whole series.
+    """
+    whole = 3600.0 * step
+    gap, day = pl.col(TIMESTAMP).diff().dt.total_seconds().over(RESOURCE), pl.col(TIMESTAMP).dt.date()
+    of_day = pl.col("gap").quantile(0.25, "lower").over(RESOURCE, day)
+    counts = pl.col("gap").count().over(RESOURCE, day) >= LEAST_GAPS
+    usual = pl.when(counts).then(of_day).otherwise(pl.col("gap").median().over(RESOURCE)).fill_null(whole)
+    return (
+        rows.with_columns(gap=gap)
+        .with_columns(
+            usual=whole / usual.clip(1, whole),
+            period=(pl.col(TIMESTAMP).dt.epoch("us") - _offset(step) * HOUR_US) // (HOUR_US * step),
+        )
+        .group_by(RESOURCE, "period")
+        .agg(pl.col("value").mean(), points=pl.len(), usual=pl.col("usual").first())
+        .filter(pl.col("points") >= 0.5 * pl.col("usual"))
+        .with_columns(value=pl.col("value") * (pl.col("usual") if kind == "sum" else 1.0))
+    )
+
+
+def _hours_first(rows: pl.DataFrame, kind: Kind) -> pl.DataFrame:
+    """Hours of the series that have a point an hour or more, so that each counts the same; the others as they are."""
+    fine = [name for name, gap in usual_gaps(rows, "value").items() if step_for(gap) == 1]
+    hours = _by_period(rows.filter(pl.col(RESOURCE).is_in(fine)), kind, 1)
+    times = pl.from_epoch(pl.col("period") * 3600).dt.cast_time_unit("us").dt.replace_time_zone("UTC")
+    parts = [hours.select(RESOURCE, times.alias(TIMESTAMP), "value"), rows.filter(~pl.col(RESOURCE).is_in(fine))]
+    return pl.concat(parts, how="vertical_relaxed").sort(RESOURCE, TIMESTAMP)
 
 
 def cycles(step: int) -> tuple[int, int]:

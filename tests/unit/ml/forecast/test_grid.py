@@ -117,3 +117,26 @@ def test_a_series_of_which_two_thirds_are_missing_keeps_the_period_that_it_is_sa
     values = [1.0 if i % 10 in {0, 1, 4, 7} else None for i in range(100)]
     assert usual_gaps(table(values, minutes=60), "request_count") == {"a": 3600.0}
     assert usual_gaps(table([1.0], minutes=60), "request_count") == {}
+
+
+def aged(metric):
+    """Ten days by the hour, then ten by five minutes and ten by the minute, as CloudWatch keeps them: one a minute."""
+    parts = []
+    for first, minutes in ((0, 60), (10, 5), (20, 1)):
+        times = [START + timedelta(days=first, minutes=minutes * i) for i in range(10 * 1440 // minutes)]
+        parts.append(pl.DataFrame({"resource_id": "a", "timestamp": times, metric: float(minutes)}))
+    return MetricFrame.of(pl.concat(parts)).data
+
+
+@pytest.mark.parametrize(("step", "most_unknown"), [(1, 24), (24, 1)])
+def test_points_that_became_coarser_with_age_are_not_lost(step, most_unknown):
+    counts = gridded(aged("request_count"), "request_count", "sum", step=step).values[0]
+    assert len(counts) == 30 * 24 // step
+    assert np.isnan(counts).sum() <= most_unknown
+    np.testing.assert_allclose(counts[np.isfinite(counts)], 60 * step)
+
+
+def test_a_metric_of_which_no_hour_has_half_of_its_points_is_said():
+    values = [1.0, 1.0, *[None] * 300, 1.0, 1.0]
+    with pytest.raises(NotEnoughData, match="no hour has half of its points"):
+        gridded(table(values), "request_count", "sum")
