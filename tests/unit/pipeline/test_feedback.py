@@ -3,11 +3,15 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 import pytest
 
-from aws_auto.errors import SchemaError, UsageError
-from aws_auto.frame import TIME_DTYPE
+from aws_auto.errors import NotEnoughData, SchemaError, UsageError
+from aws_auto.frame import TIME_DTYPE, MetricFrame
+from aws_auto.ml.anomaly.labels import by_resource
+from aws_auto.ml.recipes.anomaly import AnomalyDetector
 from aws_auto.pipeline.feedback import INCIDENTS, KEYS, Verdict, feedback, missed, verdicts
 from aws_auto.pipeline.ports import Batch, Window
-from fakes import memory_workspace
+from aws_auto.pipeline.train import train
+from aws_auto.pipeline.workspace import open_workspace
+from fakes import FakeClock, memory_workspace
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -65,3 +69,23 @@ def test_a_table_of_something_else_is_refused(ws):
         missed(ws, incidents(5).drop("end"))
     with pytest.raises(UsageError, match="no incident"):
         missed(ws, incidents(5).head(0))
+
+
+def test_the_next_training_gets_what_was_missed(tmp_path):
+    class Listener(AnomalyDetector):
+        """Only listens."""
+
+        def fit(self, frame, *, labels=None, **_):
+            heard.append(labels)
+            raise NotEnoughData("that was all", where="test", hint="")
+
+    heard = []
+    made = open_workspace(tmp_path / "w", target="local", environ={}, clock=FakeClock(NOW))
+    times = pl.Series([NOW - HOUR * k for k in range(24)], dtype=TIME_DTYPE)
+    rows = pl.DataFrame({"resource_id": "web-1", "timestamp": times, "cpu_utilization": 50.0})
+    made.lake.write(Batch(dataset="metrics", rows=rows, window=Window(NOW - HOUR * 24, NOW + HOUR), keys=KEYS))
+    missed(made, incidents(5, 10))
+    train(made, [Listener()], MetricFrame.of(rows))
+    (labels,) = heard
+    first, second = sorted(int((NOW - HOUR * hour).timestamp()) for hour in (5, 10))
+    assert by_resource(labels)["web-1"].right == ((first, first + 3600), (second, second + 3600))
