@@ -72,6 +72,13 @@ def test_the_report_of_days_says_what_a_step_is_and_which_members_are_not_used(d
     assert "members that are not used: cold, lstm; they know hours only" in notes
 
 
+def test_the_monitor_judges_a_model_of_days_on_the_days_since(daily):
+    frame, model = daily
+    found = catalog.get("demand-forecaster").evaluate(model.files, frame, since=START + timedelta(days=120))
+    assert found.backtest.n == 3
+    assert found.accuracy > 0.8
+
+
 def test_weekdays_are_told_from_weekends_a_week_ahead(daily):
     frame, model = daily
     table = loaded(model).quantiles(frame.data, (0.5,), horizon=7).filter(pl.col("resource_id") == "a")
