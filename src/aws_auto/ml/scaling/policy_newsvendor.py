@@ -1,9 +1,9 @@
 """Our policy: as many instances as cost least, given what the load may be until they could be ready.
 
-In every step the wanted size is the one at which one instance more costs as much as the violations that it prevents
-(the critical fractile of the newsvendor). How dear a violated step is, the knob, is not set by hand: many prices are
-played on the past, each day with what was known on that day, and the cheapest is taken that kept the promise. Nothing
-is tuned to a trace; there is one setting.
+A rule turns an outlook into a band: a fleet below it grows, one above it shrinks, within it stays as it is. There is
+one rule for a promise (`policy_promise`) and one for a price of shortage (`policy_priced`); target tracking competes
+with both. Their knobs are not set by hand: each is rehearsed on the past with what was known at the time, and the
+cheapest is taken that kept the goal. Nothing is tuned to a trace; there is one setting.
 """
 
 from __future__ import annotations

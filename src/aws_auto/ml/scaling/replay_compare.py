@@ -41,7 +41,7 @@ class Compared:
 
     Attributes:
         policy: its name.
-        knob: its target, or the price of a violated step chosen last.
+        knob: its target, or what ours chose last; see `Newsvendor.knob`.
         played: what it did.
         saving: instance-hours less than target tracking, as a share of them, over days; None for target tracking and
             where under three days were played.
