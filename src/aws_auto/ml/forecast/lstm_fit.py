@@ -46,6 +46,8 @@ def fitted(
 ) -> Mapping[str, NDArray[np.float32]]:
     """The weights of a net that was fitted on the windows of a design whose hours are all known.
 
+    Without such a window they are where fitting begins: about the mean of the simple rules.
+
     Pinball loss over all levels (Koenker and Bassett 1978), AdamW with one cycle of its rate.
 
     Raises:
@@ -78,6 +80,8 @@ def _trained(
     if before:
         net.load_state_dict({name: torch.from_numpy(table.copy()) for name, table in before.items()})
     size = min(len(truth), MOST_WINDOWS)
+    if not size:
+        return _weights(net)
     batches = -(-size // BATCH)
     optimiser = torch.optim.AdamW(net.parameters(), rate, weight_decay=1e-3)
     cycle = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, total_steps=epochs * batches, pct_start=0.25)
@@ -94,6 +98,10 @@ def _trained(
             torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
             optimiser.step()
             cycle.step()
+    return _weights(net)
+
+
+def _weights(net: Any) -> Mapping[str, NDArray[np.float32]]:  # noqa: ANN401 - a torch module
     return {name: value.numpy().astype(np.float32) for name, value in net.state_dict().items()}
 
 

@@ -16,7 +16,7 @@ from aws_auto.ml.forecast.ensemble import CHOICE, YOUNG, Blend
 from aws_auto.ml.forecast.further import FurtherPanel, fit_further
 from aws_auto.ml.forecast.grid import DAY, LATE, gridded, named, step_for, step_name, usual_gaps
 from aws_auto.ml.recipes import charts, recipe
-from aws_auto.ml.recipes.demand_settings import DemandSettings
+from aws_auto.ml.recipes.demand_settings import HOURS_ONLY, DemandSettings
 from aws_auto.ml.recipes.panel import PanelPredictor
 from aws_auto.ml.recipes.panel_quality import quality
 from aws_auto.ml.recipes.panel_trial import LEAST_COLUMNS, LEAST_DAYS, Trial, is_young, run_trial
@@ -201,7 +201,7 @@ def _notes(frame: MetricFrame, panel: DemandPanel, settings: Mapping[str, Any], 
 
 def _members_said(grid: HourGrid, blend: Blend) -> list[str]:
     """Which members there are not, and why."""
-    missing = ", ".join(name for name in CHOICE if name not in blend.members)
+    missing = [name for name in CHOICE if name not in blend.members]
     if blend.members == YOUNG:
         days = f"{grid.hours * grid.step / DAY:.1f} days are too few to fit, {LEAST_DAYS} are needed"
         return [f"{days}: the booster that ships with aws-auto answers, judged on the second half"]
@@ -209,9 +209,13 @@ def _members_said(grid: HourGrid, blend: Blend) -> list[str]:
         least = max(LEAST_DAYS * grid.cycle, LEAST_COLUMNS)
         said = f"{grid.hours} {named(grid.step, many=True)} are too few to fit, {least} are needed"
         return [f"{said}: simple rules answer, weighed by how each did, judged on the second half"]
+    notes = []
     if grid.step > 1:
-        return [f"members that are not used: {missing}; they know hours only"]
-    return [f"the ensemble has no member {missing}: pip install 'aws-auto[deep]' adds it"] if missing else []
+        missing = [name for name in missing if name not in HOURS_ONLY]
+        notes = ["the booster that ships with aws-auto knows hours only and is no member"]
+    if missing:
+        notes.append(f"the ensemble has no member {', '.join(missing)}: pip install 'aws-auto[deep]' adds it")
+    return notes
 
 
 def _spelt(seconds: float) -> str:

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 #: The first of these that is there is the demand, unless a metric is named.
 CHOICES = ("request_count_sum", "request_count", "cpu_utilization")
 KINDS = ("sum", "mean")
-#: Groups of members that can be fitted on a step of any length.
-USABLE = ("straight", "rules", "theta")
+#: The shipped booster learned from hours; all other groups of members are fitted, whatever a step is.
+HOURS_ONLY = ("cold",)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +62,7 @@ class DemandSettings:
     def blend(self) -> Blend:
         """The ensemble to fit; the shipped booster knows hours only."""
         usual = Blend.usual().members if self.members is None else self.members
-        return Blend(tuple(name for name in usual if name in USABLE or self.hours == 1) or ("rules",))
+        return Blend(tuple(name for name in usual if name not in HOURS_ONLY or self.hours == 1) or ("rules",))
 
     def chosen(self, frame: MetricFrame) -> DemandSettings:
         """With metric, kind and step as this frame has them.

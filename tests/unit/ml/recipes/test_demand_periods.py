@@ -65,11 +65,11 @@ def test_a_point_a_day_is_forecast_in_days_and_judged_in_weeks(daily):
     assert 0 < answer["low_4d"] < answer["expected_4d"] < answer["high_4d"]
 
 
-def test_the_report_of_days_says_what_a_step_is_and_which_members_are_not_used(daily):
+def test_the_report_of_days_says_what_a_step_is_and_which_member_is_not_used(daily):
     notes = " ".join(daily[1].report.notes)
     assert f"{METRIC}, averaged over the day" in notes
     assert "steps are days of UTC: instances cannot be planned from them" in notes
-    assert "members that are not used: cold, lstm; they know hours only" in notes
+    assert "the booster that ships with aws-auto knows hours only and is no member" in notes
 
 
 def test_the_monitor_judges_a_model_of_days_on_the_days_since(daily):
@@ -189,12 +189,24 @@ def test_odd_daily_series_have_a_defined_answer():
     }
     rows = [one.with_columns(pl.Series(METRIC, v), resource_id=pl.lit(k)) for k, v in odd.items()]
     frame = MetricFrame.of(pl.concat([usual, *rows]))
-    last = loaded(trained(frame)).predict(frame.data).group_by("resource_id").last()
+    last = loaded(trained(frame, members=("straight", "rules"))).predict(frame.data).group_by("resource_id").last()
     said = dict(last.select("resource_id", "expected_4d").iter_rows())
     assert said["zero"] == pytest.approx(0, abs=1e-6)
     assert said["constant"] == pytest.approx(7, abs=0.1)
     assert 50 < said["gaps"] < 300
     assert 4000 < said["level shift"] < 6500
+
+
+def test_a_member_that_is_not_there_is_named_in_the_report():
+    notes = trained(points(90, 24), members=("rules", "theta")).report.notes
+    assert any(note.startswith("the ensemble has no member straight, lstm") for note in notes)
+
+
+def test_a_net_without_a_whole_window_to_learn_from_harms_no_answer():
+    """Every fourth point is missing, so no four in a row are known."""
+    frame = points(240, 24, names=("a",)).data.filter(pl.int_range(pl.len()) % 4 != 0)
+    answer = loaded(trained(MetricFrame.of(frame), members=("rules", "lstm"))).predict(frame).tail(1)
+    assert 20 < answer["expected_1d"].item() < 400
 
 
 def test_three_days_of_a_series_are_too_few_to_answer_and_seven_are_enough(daily):
