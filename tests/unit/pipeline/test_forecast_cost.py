@@ -86,7 +86,7 @@ def test_a_mixture_is_named_by_its_heaviest_members(found):
 
 
 @pytest.fixture
-def run(ws):
+def run(ws, monkeypatch):
     app = typer.Typer()
     asked = []
 
@@ -94,7 +94,9 @@ def run(ws):
     def root():
         """More than one command, as in aws-auto ml."""
 
-    forecasting.register(app, lambda *_: ws, lambda *words, **_: asked.append(words))
+    app.command("forecast-cost")(forecasting.forecast_cost)
+    monkeypatch.setattr(forecasting, "opened", lambda *_: ws)
+    monkeypatch.setattr(forecasting, "collected", lambda *words, **_: asked.append(words))
 
     def call(*words):
         return CliRunner().invoke(app, ["forecast-cost", *words]), asked
