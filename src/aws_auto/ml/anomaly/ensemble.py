@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aws_auto.ml.anomaly.detect import Detector, pack
-from aws_auto.ml.anomaly.detect.profile import USUAL
+from aws_auto.ml.anomaly.detect.detector import PEAKS, episode_peaks
+from aws_auto.ml.anomaly.detect.profile import DECADE, ONE_A_WEEK, USUAL, raised
+from aws_auto.ml.anomaly.grid import DAY
 from aws_auto.ml.anomaly.robust import Judged
 
 if TYPE_CHECKING:
@@ -43,6 +45,9 @@ class Ensemble:
         since: unix seconds; earlier columns are not judged.
         until: unix seconds.
         mixes: learned profiles for whatever is fitted, by the name of the usual one.
+        peaks: of several metrics together, by how much the highest episodes were over the limit of their metric for one
+            false alarm a week, highest first; of columns that were judged without having been learned from.
+        weeks: how many those are.
     """
 
     early: tuple[Detector, ...]
@@ -51,6 +56,8 @@ class Ensemble:
     until: int
     kind: str = "ensemble of detectors"
     mixes: Mapping[str, Profile] = field(default_factory=lambda: USUAL)
+    peaks: Floats = field(default_factory=lambda: np.zeros(0))
+    weeks: float = 0.0
 
     @classmethod
     def fit(cls, grid: ResourceGrid, *, mixes: Mapping[str, Profile] = USUAL) -> Ensemble:
@@ -78,15 +85,32 @@ class Ensemble:
                 else Detector.fit(times, row, mixes=self.mixes)
                 for one, row, surprise in zip(late, grid.values, judged.known_surprise, strict=True)
             )
-        return judged, replace(self, late=late, until=max(self.until, grid.end))
+        known = replace(self, late=late, until=max(self.until, grid.end))
+        if len(late) < 2:
+            return judged, known
+        surprise, seen = judged.known_surprise[:, new], np.isfinite(judged.known_surprise[:, new])
+        over = np.where(seen, surprise - known.apart(1.0)[:, None], -np.inf).max(axis=0)
+        some = np.isfinite(over)
+        peaks = episode_peaks(times[new][some].astype(float), over[some] + ONE_A_WEEK, grid.period) - ONE_A_WEEK
+        weeks = float(some.sum()) * grid.period / (7 * DAY)
+        if again:
+            peaks, weeks = -np.sort(-np.r_[self.peaks, peaks])[:PEAKS], self.weeks + weeks
+        return judged, replace(known, peaks=peaks, weeks=weeks)
 
     def usual(self, per_week: float) -> Floats:
         """See `aws_auto.ml.anomaly.scorers.Scorer.usual`.
 
-        Metrics of one resource mostly move together, so that the budget is shared by the square root of their number.
+        Metrics of one resource mostly move together, so that the budget is shared by the square root of their number;
+        how far that is true is seen where they were judged together.
         """
+        rarer = DECADE * np.log10(per_week)
+        together = raised(per_week, self.peaks + rarer, self.weeks) if self.weeks > 0 else 0.0
+        return np.expm1(self.apart(per_week) + together)
+
+    def apart(self, per_week: float) -> Floats:
+        """The score of each metric that is worth an alarm, as if the root of their number were all that counts."""
         share = per_week / max(len(self.late), 1) ** 0.5
-        return np.expm1([one.threshold(share) for one in self.late])
+        return np.array([one.threshold(share) for one in self.late])
 
     def decades(self) -> Floats:
         """See `aws_auto.ml.anomaly.scorers.Scorer.decades`."""
@@ -112,7 +136,8 @@ class Ensemble:
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON; the detectors themselves are in `content`."""
-        return {"kind": self.kind, "since": self.since, "until": self.until}
+        said: dict[str, Any] = {"kind": self.kind, "since": self.since, "until": self.until}
+        return said | {"peaks": self.peaks.tolist(), "weeks": self.weeks}
 
     def content(self) -> bytes:
         """The detectors, the two of a metric beside each other because they are alike."""
@@ -130,7 +155,8 @@ class Ensemble:
             every = _unpacked(lzma.decompress(content))
         except lzma.LZMAError as error:
             raise pack.damaged() from error
-        return cls(every[::2], every[1::2], int(said["since"]), int(said["until"]))
+        peaks, weeks = np.asarray(said["peaks"], float), float(said["weeks"])
+        return cls(every[::2], every[1::2], int(said["since"]), int(said["until"]), peaks=peaks, weeks=weeks)
 
     def advance(self, grid: ResourceGrid) -> tuple[Judged, tuple[Detector, ...]]:
         """What `judge` says, and the late detectors after the grid."""

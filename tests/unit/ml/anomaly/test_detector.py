@@ -183,6 +183,43 @@ def test_metrics_of_one_resource_share_its_budget():
     assert both.limits("a", 1.0)[0] == pytest.approx(alone.limits("a", 1.0 / 2**0.5)[0])
 
 
+def restless(metrics, *, seed=3, days=20):
+    """Metrics that all have a burst of their own now and then, on another day than the others."""
+    rng = np.random.default_rng(seed)
+    values = 50 + rng.normal(0, 1, (metrics, days * DAY // 900))
+    for row in values:
+        for start in rng.integers(0, len(row) - 8, 2 * days // 7):
+            row[start : start + 4] += rng.uniform(8, 14)
+    names = tuple(f"m{i}" for i in range(metrics))
+    return ResourceGrid("a", 900, START, names, values, np.arange(values.shape[1]))
+
+
+def test_many_metrics_with_troubles_of_their_own_come_nearer_to_the_budget_of_their_resource():
+    whole = restless(24)
+    fitted = FleetDetector.fit(
+        Ensemble.kind, {"a": whole.cut(None, START + 13 * DAY)}, until=START + 6 * DAY, settings=USUAL
+    )
+    one = fitted.resources["a"]
+    apart = replace(fitted, resources={"a": replace(one, scorer=replace(one.scorer, peaks=np.zeros(0), weeks=0.0))})
+    later, rhythm = START + 13 * DAY, Rhythm(900)
+    found = [len(episodes(each.alarms(whole, later, USUAL), rhythm)) for each in (fitted, apart)]
+    assert found[0] < 0.6 * found[1]
+    assert (fitted.limits("a", 1.0) > apart.limits("a", 1.0)).all()
+    budgets = [fitted.limits("a", budget) for budget in (0.1, 0.5, 1.0, 2.0, 3.0, 5.0, 6.0, 8.0, 50.0)]
+    assert all((low >= high).all() for low, high in pairwise(budgets))
+
+
+def test_what_metrics_did_together_is_stored_and_added_to():
+    whole = restless(12)
+    scorer = fit_scorer(Ensemble.kind, whole.cut(None, START + 6 * DAY))
+    first = learned(scorer, whole.cut(None, START + 13 * DAY))[1]
+    again = scorer_of(first.to_json(), first.content())
+    assert again.usual(1.0) == pytest.approx(first.usual(1.0))
+    second = learned(first, whole)[1]
+    assert second.weeks == pytest.approx(2.0)
+    assert len(second.peaks) > len(first.peaks) > 0
+
+
 def test_a_nightly_job_becomes_routine_and_its_growth_does_not():
     whole = grid(missing=0.0)
     values = whole.values.copy()

@@ -50,6 +50,9 @@ MILD, MILD_A_WEEK = 1.4, 30.0
 USUAL_WEEKS, OWN_SHARE, MOST_SHIFT = 0.5, 0.5, 0.4
 #: What comes twice a day is no incident, however strange; but a few are no habit yet.
 CROWD_A_WEEK, FEWEST_OF_CROWD, MOST_CROWDED = 14.0, 7, 2.0
+#: The highest episodes of a resource may be its incidents: the fifth says how strange its metrics are together. Over
+#: the most, only the largest incidents of all would be found.
+FIFTH, MOST_RAISED = 5, 1.5
 #: With this many points, the middle of the past says enough about the tail, and frequent incidents cannot hide it.
 LONG = 3000
 HOURLY = 3600.0
@@ -116,6 +119,23 @@ def limit(per_week: float, peaks: Floats, weeks: float) -> float:
     if crowd < len(peaks):
         least = max(least, min(float(peaks[crowd]), least + MOST_CROWDED))
     return least
+
+
+def raised(per_week: float, peaks: Floats, weeks: float) -> float:
+    """How much higher the limits of a resource with many metrics have to be for one budget of all of them.
+
+    Args:
+        per_week: budget of false alarms.
+        peaks: highest scores of the episodes of the resource in some weeks, each in excess of its metric's limit for
+            this budget, highest first.
+        weeks: how many.
+    """
+    allowed = per_week * weeks
+    rank = max(float(FIFTH), allowed)
+    place = int(np.ceil(rank)) - 1
+    if place >= len(peaks):
+        return 0.0
+    return float(np.clip(peaks[place] + DECADE * np.log10(rank / allowed), 0.0, MOST_RAISED))
 
 
 def choose(step: float, points: int, *, mixes: Mapping[str, Profile] = USUAL) -> Profile:

@@ -10,10 +10,12 @@ from aws_auto.ml.anomaly.detect.profile import (
     HOURS,
     MEMBERS,
     MOST_CROWDED,
+    MOST_RAISED,
     ONE_A_WEEK,
     Profile,
     choose,
     limit,
+    raised,
 )
 
 DAY = 86_400.0
@@ -237,3 +239,12 @@ def test_a_measured_detector_forgets_what_it_was_flattered_by_and_adds_what_come
     assert once.state.peaks.tolist() == [4.0] * int((strange > 0).sum())
     assert twice.state.weeks == pytest.approx(once.state.weeks * (2 - 1 / 50), rel=0.01)
     assert once.threshold(1) > twice.threshold(1)
+
+
+def test_a_resource_is_raised_by_what_comes_up_too_often_and_not_by_a_few_incidents():
+    incidents = np.full(4, 9.0)
+    assert raised(1.0, incidents, 1.0) == 0
+    assert raised(1.0, np.r_[incidents, -0.5], 1.0) == 0
+    assert raised(5.0, np.full(5, 0.7), 1.0) == pytest.approx(0.7)
+    assert raised(1.0, np.r_[incidents, 0.7], 1.0) == pytest.approx(0.7 + DECADE * np.log10(5))
+    assert raised(1.0, np.full(30, 5.0), 1.0) == MOST_RAISED
