@@ -89,7 +89,9 @@ class Ensemble:
         if len(late) < 2:
             return judged, known
         surprise, seen = judged.known_surprise[:, new], np.isfinite(judged.known_surprise[:, new])
-        over = np.where(seen, surprise - known.apart(1.0)[:, None], -np.inf).max(axis=0)
+        # Over the usual limits: those that labels have lowered must not be raised again for what they let through.
+        limits = known.apart(1.0) + [one.profile.ease for one in late]
+        over = np.where(seen, surprise - limits[:, None], -np.inf).max(axis=0)
         some = np.isfinite(over)
         peaks = episode_peaks(times[new][some].astype(float), over[some] + ONE_A_WEEK, grid.period) - ONE_A_WEEK
         weeks = float(some.sum()) * grid.period / (7 * DAY)

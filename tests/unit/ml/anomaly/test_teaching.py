@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from aws_auto.ml.anomaly.detect.learned import observing
-from aws_auto.ml.anomaly.detect.lessons import SILENT, together
+from aws_auto.ml.anomaly.detect.lessons import SILENT, excess, shares_of, together
 from aws_auto.ml.anomaly.detect.profile import MEMBERS
 from aws_auto.ml.anomaly.detector import FleetDetector
 from aws_auto.ml.anomaly.ensemble import Ensemble
@@ -175,3 +175,28 @@ def test_a_summary_says_in_a_few_words_what_was_taught(learned):
     assert taught(fleet, {"r0": calm}).summary == (
         "7 labelled incidents taught nothing better than the usual weights and limits"
     )
+
+
+def test_a_lowered_limit_is_not_raised_again_for_the_alarms_that_it_lets_through():
+    one, _ = grid("a", metrics=("latency", "errors", "requests"))
+    restless = replace(one, values=one.values * np.where(np.arange(one.values.shape[1]) % 37 < 2, 1.2, 1.0))
+    ((profile, _),) = by_profile(restless, UNTIL)
+    limits = [
+        np.log1p(detector({"a": restless}, mixes={"hours": replace(profile, ease=ease)}).limits("a", 1.0))
+        for ease in (0.0, 0.3)
+    ]
+    np.testing.assert_allclose(limits[0] - limits[1], 0.3)
+
+
+def test_a_lesson_of_several_metrics_reckons_with_how_often_they_alarm_together():
+    one, _ = grid("a", metrics=("latency", "errors", "requests"))
+    ((profile, rows),) = by_profile(one, UNTIL)
+    whole = lesson_of(one, rows, profile, UNTIL, Labels(), ())
+    loud = np.array(whole.surprise)
+    loud[1, :, 5::37] = 4.0
+    restless = replace(whole, surprise=loud)
+    over = excess(restless, shares_of(profile), 1.0, per_week=1.0)
+    alone = excess(
+        replace(restless, surprise=loud[1:2], above=restless.above[1:2]), shares_of(profile), 1.0, per_week=1.0
+    )
+    assert over.max() < alone.max() - 0.5

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from aws_auto.ml.anomaly.detect.detector import episode_peaks
-from aws_auto.ml.anomaly.detect.profile import MEMBERS, limit
+from aws_auto.ml.anomaly.detect.profile import MEMBERS, ONE_A_WEEK, limit, raised
 from aws_auto.ml.anomaly.detect.routine import Routine
 from aws_auto.ml.evaluation.metrics import HOUR, Rhythm
 
@@ -128,4 +128,8 @@ def excess(lesson: Lesson, mix: Floats, unit: float, *, per_week: float) -> Floa
         peaks = episode_peaks(lesson.times[usual], score[usual], lesson.period)
         own = limit(share, peaks, int(usual.sum()) * lesson.period / WEEK)
         out = np.maximum(out, np.where(seen, score - own, SILENT))
-    return out
+    usual = lesson.judged & lesson.usual
+    if len(lesson.known) < 2 or not usual.any():
+        return out
+    peaks = episode_peaks(lesson.times[usual], out[usual] + ONE_A_WEEK, lesson.period) - ONE_A_WEEK
+    return np.asarray(out - raised(per_week, peaks, int(usual.sum()) * lesson.period / WEEK))
