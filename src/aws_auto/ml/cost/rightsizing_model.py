@@ -165,7 +165,8 @@ class Fleet:
 def learn(windows: Windows, ladders: Sequence[Sequence[float]], *, risk: float, seed: int) -> Fleet:
     """The better of forest and rule for this fleet: which one saves more at no more violations than the rule's.
 
-    Where no rule keeps to the risk and the forest does, it is the forest.
+    Where no rule keeps to the risk and the forest does, it is the forest. A machine that even its largest size does not
+    hold speaks against no choice.
 
     Args:
         windows: past decisions whose futures have ended before the decision that is asked for.
@@ -183,7 +184,8 @@ def learn(windows: Windows, ladders: Sequence[Sequence[float]], *, risk: float, 
             where="rightsizing",
             hint="collect at least 28 days of cpu_utilization_max: 14 to decide from and 14 to judge by",
         )
-    needs = np.array([peak_need(future) for future in windows.future])
+    peaks = np.array([peak_need(future) for future in windows.future])
+    needs = np.minimum(peaks, [ladder[-1] for ladder in ladders])
     rule, ruled = _best_rule(windows, needs, ladders, risk)
     independent = len(windows) / windows.overlap
     if len(set(windows.machines)) < LEAST_MACHINES:
@@ -195,7 +197,7 @@ def learn(windows: Windows, ladders: Sequence[Sequence[float]], *, risk: float, 
     alike = [one.saving for one in curve if one.violating <= ruled.violating]
     alone = ours.violating <= risk < ruled.violating
     beaten = alone or (bool(alike) and max(alike) > ruled.saving)
-    forest = fit(known, needs, seed=seed) if beaten else None
+    forest = fit(known, peaks, seed=seed) if beaten else None
     return Fleet(forest, rule, ours, ruled, windows.per_day, independent, windows.history)
 
 

@@ -201,3 +201,13 @@ def test_a_hole_costs_no_decision_where_others_can_be_had():
     for future in windows.future:
         assert np.isfinite(future).mean() >= 0.9
     assert max(map(len, windows.past)) == LOOK_BACK * 14 * 24
+
+
+def test_machines_that_no_size_holds_do_not_forbid_the_others_a_smaller_one():
+    past = tuple(np.full(336, 1.5 if k < 10 else 0.2) for k in range(30))
+    windows = Windows(tuple(map(str, range(30))), past, past, 24)
+    learned = learn(windows, [SIZES[:3]] * 30, risk=0.05, seed=0)
+    assert learned.ruled.violating == 0.0
+    full, roomy = learned.trouble([past[0], past[-1]], [SIZES[:3]] * 2)
+    assert full.tolist() == [1.0] * 3
+    assert roomy[0] == pytest.approx(1 / 32)
