@@ -1,6 +1,6 @@
 """The demand forecaster on points farther apart than an hour, beside the simple rules, on real series.
 
-    python bench/forecast_periods.py [--members straight,rules] [--half tuned|kept] [--json FILE]
+    python bench/forecast_periods.py [--members straight,rules,theta] [--half tuned|kept] [--json FILE]
 
 The hourly series of `bench/forecast.py` (`panel`), and of a cloud's monitoring over five months (`cloud`), are averaged
 to 3, 6 and 12 hours and to days. What the recipe learns from all but the last weeks forecasts these weeks four steps
@@ -139,7 +139,7 @@ def rows_of(label: str, step: int, found: dict[str, Floats]) -> list[dict[str, A
 def main() -> None:
     """Print the table, or say why there is none."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--members", help="groups of members, such as straight,rules; default as the recipe does")
+    parser.add_argument("--members", help="groups of members, such as straight,rules,theta; default as the recipe does")
     parser.add_argument("--half", choices=("tuned", "kept"))
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
