@@ -15,12 +15,17 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 
+#: Hours are told in spans of so many columns, of which an answer knows its own and the one before it. Older ones count
+#: under a sixth in the weights: telling them all moved the quantile loss by .001 of seasonal naive's.
+MEMORY = 96
+
+
 def told_answers(forecaster: Forecaster, panel: Panel, origins: Ints, *, since: int) -> Floats:
     """Quantiles at these columns, ``(R, O, S, levels)``, each knowing what came before it and nothing after.
 
-    Weights and widths follow the hours from ``since`` on that have a week (a long cycle of longer periods) before them
-    in the grid; nothing is fitted. The cost is that of so many hours, and an answer does not depend on which other
-    columns are asked about.
+    Weights and widths follow the last `MEMORY` to twice as many hours from ``since`` on that have a week (a long cycle
+    of longer periods) before them in the grid; nothing is fitted. The cost of an answer is bounded, however long ago
+    the forecaster was stored, and an answer does not depend on which other columns are asked about.
 
     Args:
         forecaster: as it was stored.
@@ -28,13 +33,15 @@ def told_answers(forecaster: Forecaster, panel: Panel, origins: Ints, *, since: 
         origins: columns, ascending and distinct.
         since: column of the first hour that the forecaster was not told when it was stored.
     """
-    first = max(since, panel.grid.long_cycle) - panel.reach
-    told = origins >= first + panel.reach
+    first = max(since, panel.grid.long_cycle)
+    told = origins >= first
     if not forecaster.every_hour or not told.any():
         return forecaster.quantiles(panel.design(origins))
-    hours = np.arange(first, origins[-1] + 1, dtype=np.int64)
-    answers, _ = forecaster.played(panel.design(hours))
-    out = answers[:, np.clip(origins - first, 0, None)]
-    if not told.all():
-        out[:, ~told] = forecaster.quantiles(panel.design(origins[~told]))
-    return out
+    parts = [] if told.all() else [forecaster.quantiles(panel.design(origins[~told]))]
+    span = (origins - since) // MEMORY
+    for one in np.unique(span[told]):
+        asked = origins[told & (span == one)]
+        start = max(since + (one - 1) * MEMORY, first) - panel.reach
+        answers, _ = forecaster.played(panel.design(np.arange(start, asked[-1] + 1, dtype=np.int64)))
+        parts.append(answers[:, asked - start])
+    return np.concatenate(parts, axis=1)
