@@ -200,8 +200,7 @@ def histogram(log: Floats, weight: Floats) -> Floats:
 def quantiles(total: Floats, shares: Sequence[float]) -> Floats:
     """Values at these shares, shape ``(shares, rows)``, of cumulative histograms of shape ``(rows, BINS)``."""
     wanted = np.outer(shares, total[:, -1])
-    k = np.stack([np.searchsorted(row, wanted[:, i]) for i, row in enumerate(total)], axis=1)
-    k = np.minimum(k, BINS - 1)
+    k = np.minimum((total < wanted[:, :, None]).sum(axis=2), BINS - 1)
     row = np.arange(len(total))
     below = np.where(k > 0, total[row, np.maximum(k - 1, 0)], 0.0)
     share = (wanted - below) / np.maximum(total[row, k] - below, 1e-12)

@@ -144,12 +144,11 @@ class Neighbours:
         slots = np.arange(-(-(last - RENEWED) // self.every) * self.every, last, self.every)
         if not len(slots):
             return
-        places = np.array([self._place(self.kept + i, len(self.past.codes) + i) for i in range(len(slots))])
+        new = np.arange(len(slots))
+        last_place = len(self.past.codes) + new
+        places = np.where(last_place < self.most, last_place, mixed(self.kept + new, self.most))
         self.past = self.past.put(places, self._windows_at(view, slots))
         self.kept += len(slots)
-
-    def _place(self, kept: int, count: int) -> int:
-        return count if count < self.most else mixed(kept) % self.most
 
     def _windows_at(self, view: View, slots: Ints) -> Floats:
         width = self.length * self.coarse
@@ -158,10 +157,9 @@ class Neighbours:
         return np.asarray(fine.reshape(len(slots), self.length, self.coarse).mean(axis=2))
 
 
-def mixed(number: int) -> int:
-    """A well-mixed integer for a counter (SplitMix64, Steele et al. 2014): chance that is the same in every run."""
-    mask = (1 << 64) - 1
-    x = (number + 1) * 0x9E3779B97F4A7C15 & mask
-    x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9 & mask
-    x = (x ^ (x >> 27)) * 0x94D049BB133111EB & mask
-    return x ^ (x >> 31)
+def mixed(numbers: Ints, below: int) -> Ints:
+    """A number under ``below`` for each counter, well mixed (SplitMix64, Steele et al. 2014): the same in every run."""
+    x = (numbers.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return np.asarray((x ^ (x >> np.uint64(31))) % np.uint64(below), np.int64)
