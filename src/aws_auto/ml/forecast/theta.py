@@ -115,14 +115,14 @@ def theta(values: Floats, steps: Sequence[int], *, cycle: int) -> Floats:
 def smoothed(table: Floats, weight: float) -> Floats:
     """Mean of each column and all before it, each one back counting ``1 - weight`` as much; what is unknown does not.
 
-    Simple exponential smoothing where nothing is unknown and enough came before.
+    Simple exponential smoothing where nothing is unknown and enough came before. Sums of 1, 2, 4, ... columns.
     """
-    from scipy.signal import lfilter
-
     known = np.isfinite(table)
-    total, count = (
-        lfilter([weight], [1.0, weight - 1], x, axis=1) for x in (np.where(known, table, 0.0), known.astype(float))
-    )
+    total, count, back = np.where(known, table, 0.0), known.astype(float), 1
+    while back < table.shape[1] and (1 - weight) ** back > FAINTEST:
+        for part in (total, count):
+            part[:, back:] += (1 - weight) ** back * part[:, :-back]
+        back *= 2
     return np.asarray(np.divide(total, count, out=np.full(table.shape, np.nan), where=count > FAINTEST))
 
 
