@@ -7,10 +7,10 @@ Where the figures come from: members, weights and quantiles were chosen while lo
 suites: AIOps 2018 (19 series) and WSD (34) for `DENSE`, Microsoft cloud monitoring (32) for `HOURS`, the CloudWatch and
 known-cause files of NAB (12) for `FRESH`, by event F1 with one cross-validated threshold a suite and by VUS-PR
 (``bench/anomaly.py`` prints both). They are choices among a few dozen round figures, no fit to labels, and optimistic
-for those series; NAB has too few events to choose on. How far a tail may lie (`Tail.furthest`) and the lowest surprise of a
-member (`Tail.floor`) helped both halves of the series of a suite, or left them; with `HOURS`, hourly maxima of the
-other suites' series gain by it as well. Who has labels gets weights learned from them, where they say
-that these are better (`learned`).
+for those series; NAB has too few events to choose on. How far a tail may lie (`Tail.furthest`) and the lowest surprise
+of a member (`Tail.floor`) helped both halves of the series of a suite, or left them; hourly maxima of the other suites'
+series gain by the former as well. Who has labels gets weights learned from them, where they say that these are better
+(`learned`).
 """
 
 from __future__ import annotations
