@@ -85,6 +85,7 @@ def collect(
     data_source: options.Sources = None,
     path: options.DataPath = None,
     window: options.WindowText = "30d",
+    since: options.Since = None,
     region: options.Region = None,
     dry_run: options.DryRun = False,
     workspace: options.Home = None,
@@ -100,7 +101,9 @@ def collect(
     if not data_source:
         raise UsageError("nothing to collect from", where="--data-source", hint="for example --data-source sample")
     ws = opened(workspace, target)
-    reports = collected(ws, data_source, path, options.window(window, ws.clock.now()), region, dry_run=dry_run)
+    reports = collected(
+        ws, data_source, path, options.window(window, ws.clock.now(), since=since), region, dry_run=dry_run
+    )
     if as_json:
         render.emit(reports)
         return
@@ -117,6 +120,7 @@ def train_models(
     data_source: options.Sources = None,
     path: options.DataPath = None,
     window: options.WindowText = "30d",
+    since: options.Since = None,
     training_schedule: Annotated[
         str | None, typer.Option("--training-schedule", help="hourly, daily, weekly, monthly or a cron line (UTC).")
     ] = None,
@@ -148,6 +152,8 @@ def train_models(
     from aws_auto.cli import training
     from aws_auto.errors import UsageError
 
+    if since is not None and (training_schedule is not None or if_due):
+        raise UsageError("is about one run, not about schedules", where="--since", hint="say --window instead")
     ws = opened(workspace, target)
     request = training.Request(
         models=tuple(options.words(models)),
@@ -174,7 +180,7 @@ def train_models(
             )
         outcome = training.train_due(ws, progress=render.progress)
     else:
-        span = options.window(window, ws.clock.now())
+        span = options.window(window, ws.clock.now(), since=since)
         reports = collected(ws, data_source or [], path, span, region, dry_run=dry_run)
         if dry_run:
             if as_json:
@@ -333,6 +339,7 @@ def monitor(
         typer.Option("--publish-readings", help="Write the readings to CloudWatch, which the dashboard draws; billed."),
     ] = False,
     window: options.WindowText = "1d",
+    since: options.Since = None,
     data_source: options.Sources = None,
     path: options.DataPath = None,
     region: options.Region = None,
@@ -358,7 +365,7 @@ def monitor(
     if publish_readings:
         may_publish(ws)
     rules = monitoring.rules_of(ws, config)  # a faulty file is told before anything is pulled and paid for
-    span = options.window(window, ws.clock.now())
+    span = options.window(window, ws.clock.now(), since=since)
     collected(ws, data_source or [], path, span, region)
     found = monitoring.check(ws, options.words(models), span, rules=rules, drift=drift_detection is Switch.ENABLED)
     monitoring.show(ws, found, html=report, as_json=as_json)
@@ -372,6 +379,7 @@ def monitor(
 @app.command()
 def detect(
     window: options.WindowText = "1d",
+    since: options.Since = None,
     data_source: options.Sources = None,
     path: options.DataPath = None,
     topology: Annotated[
@@ -414,7 +422,7 @@ def detect(
     asked = _asked(alarm_budget, minimum_effect, exclude, cool_down)
     asked.settings()  # what cannot be read is told before anything is pulled and paid for
     ws = opened(workspace, target)
-    span = options.window(window, ws.clock.now())
+    span = options.window(window, ws.clock.now(), since=since)
     collected(ws, data_source or [], path, span, region)
     found = detecting.run(ws, span, topology=topology, maintenance=spans, asked=asked, region=region)
     detecting.show(ws, found, html=report, as_json=as_json)

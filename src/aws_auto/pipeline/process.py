@@ -95,7 +95,7 @@ def process(
         span = f" between {window.start:%Y-%m-%d %H:%MZ} and {window.end:%Y-%m-%d %H:%MZ}" if window else ""
         raise NotEnoughData(
             f"the lake holds no metrics and no bill{span}",
-            hint="fill it with --data-source cloudwatch, file or sample, or look further back with --window",
+            hint="fill it with --data-source cloudwatch, file or sample, or look further back: --window, --since",
         )
     now, rules = ws.clock.now(), rules or deployed_rules(ws)
     cleaned = clean(rows, now=now, rules=rules)

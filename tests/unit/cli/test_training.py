@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -9,12 +11,14 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import polars as pl
 import pytest
+from typer.testing import CliRunner
 
 from aws_auto.cli import training
 from aws_auto.cli.alarming import Asked
+from aws_auto.cli.ml import app
 from aws_auto.cli.options import DataSource
 from aws_auto.cli.training import Request
-from aws_auto.errors import UsageError
+from aws_auto.errors import NotEnoughData, UsageError
 from aws_auto.pipeline.ports import Batch, Window
 from aws_auto.pipeline.workspace import open_workspace
 from aws_auto.protocols import silent
@@ -122,3 +126,22 @@ def test_a_model_that_was_named_and_cannot_be_trained_is_a_failure(scheduled):
     span = month_of_cpu(ws, clock)
     done = training.train(ws, Request(models=("anomaly-detector", "cost-optimizer")), span, progress=quiet)
     assert ([name for name, _ in done.failed], done.left_out, done.exit_code) == (["cost-optimizer"], (), 3)
+
+
+def test_a_file_of_long_ago_is_trained_on_with_since_which_is_about_one_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    start = datetime(2014, 2, 3, tzinfo=UTC)
+    hours = [start + timedelta(hours=i) for i in range(12 * 24)]
+    load = [100 + 50 * math.sin(i / 24 * 2 * math.pi) + i % 7 for i in range(len(hours))]
+    pl.DataFrame({"resource_id": "web", "timestamp": hours, "request_count": load}).write_csv("old.csv")
+    line = ["train-models", "--models", "anomaly-detector", "--data-source", "file", "--path", "old.csv", "--json"]
+    told = CliRunner().invoke(app, line)
+    assert isinstance(told.exception, NotEnoughData)
+    assert "the file reaches from 2014-02-03" in told.stderr
+    done = CliRunner().invoke(app, [*line, "--since", "2014-02-01"])
+    assert done.exit_code == 0, done.stderr
+    found = CliRunner().invoke(app, ["detect", "--since", "2014-02-01", "--json"])
+    assert found.exit_code == 0, found.stderr
+    assert json.loads(found.stdout)["judged"] > 0
+    refused = CliRunner().invoke(app, ["train-models", "--if-due", "--since", "2014-02-01"])
+    assert isinstance(refused.exception, UsageError)
