@@ -6,7 +6,7 @@ The protocol is the one of `../shared/score/forecast.py`, found by path at run t
 Series are halved by a hash of their name: settings were chosen on one half (`tuned`), the other (`kept`) only looks.
 The group `unseen` holds the series that the shipped booster was not trained on: where it takes part, they alone count.
 `--cold H` gives the shipped booster and the rules H hours of history, against seasonal naive with all of it.
-Theta is measured where statsforecast is installed (the extra `forecast`).
+The theta of statsforecast is measured where it is installed (the extra `forecast`).
 """
 
 from __future__ import annotations
@@ -126,6 +126,12 @@ class Lean(Scored):
     blend = Blend(USUAL)
 
 
+class Theta(Scored):
+    """Theta alone."""
+
+    blend = Blend(("theta",))
+
+
 class Lstm(Scored):
     """The net alone."""
 
@@ -202,12 +208,13 @@ def contenders(only: list[str], *, young: bool) -> dict[str, Any]:
     else:
         there |= {"seasonal naive 168": lambda: seasonal(WEEK)}
         there |= {"demand-forecaster": Scored, "not told since": Untold, "without torch": Lean}
+        there |= {"theta alone": Theta}
         if importlib.util.find_spec("torch"):
             there |= {"LSTM alone": Lstm, "LSTM as documented": Documented}
         if importlib.util.find_spec("statsforecast"):
-            there["theta"] = theta
+            there["theta of statsforecast"] = theta
         else:
-            print("theta is not measured: statsforecast is not installed (the extra forecast)")
+            print("theta of statsforecast is not measured: it is not installed (the extra forecast)")
     return {name: make for name, make in there.items() if not only or name in only}
 
 

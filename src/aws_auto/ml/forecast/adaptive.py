@@ -205,21 +205,18 @@ def _walked(width: Floats, needed: Floats, known: NDArray[np.bool_]) -> Floats:
     Quantiles are sorted: where the inner one would be wider than the outer, they change places.
     """
     nominal = np.array([1 - (INNER[1] - INNER[0]), 1 - (OUTER[1] - OUTER[0])])
+    gain = RATE / nominal**0.5 * known[..., None]
     out = np.empty((known.shape[0], known.shape[1] + 1, 2))
     out[:, 0] = width
+    missed = np.empty((known.shape[0], needed.shape[2], 2))
     for hour in range(known.shape[1]):
         inner, outer = out[:, hour, :1], out[:, hour, 1:]
         need = needed[:, hour]
         over_outer, over_inner = need[..., 0] > outer, need[..., 1] > inner
-        missed = np.stack(
-            [
-                ((need[..., 2] > inner) & (over_outer | over_inner)).mean(axis=1),
-                (over_outer & over_inner).mean(axis=1),
-            ],
-            axis=1,
-        )
-        step = np.where(known[:, hour, None], RATE * (missed - nominal) / nominal**0.5, 0.0)
-        out[:, hour + 1] = np.clip(out[:, hour] + step, NARROWEST, WIDEST)
+        missed[..., 0] = (need[..., 2] > inner) & (over_outer | over_inner)
+        missed[..., 1] = over_outer & over_inner
+        step = gain[:, hour] * (missed.sum(axis=1) / missed.shape[1] - nominal)
+        out[:, hour + 1] = np.minimum(np.maximum(out[:, hour] + step, NARROWEST), WIDEST)
     return out
 
 
