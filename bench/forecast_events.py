@@ -4,9 +4,10 @@
 
 Made series (three, ten weeks, a sale of five hours every two to eight days at any hour, which adds or multiplies), and
 real ones with their public holidays: taxi rides in New York (US) and electricity in New South Wales and Victoria (AU).
-Everything is fitted on the first part, the rest is forecast from every hour of it. Figures are quantile losses with
-over without, in marked hours (with an interval over their days) and in all hours. The real series lie in `../shared`;
-without it only the made ones are measured. Members were chosen while looking at all but Victoria.
+The first part is learned from, the rest is forecast from every hour of it by a model of at most four weeks' age.
+Figures are quantile losses with over without, in marked hours (with an interval over their days) and in all hours. The
+real series lie in `../shared`; without it only the made ones are measured. Members were chosen while looking at all but
+Victoria.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import polars as pl
 from aws_auto.ml.evaluation import metrics
 from aws_auto.ml.forecast.ahead import Ahead, Event
 from aws_auto.ml.forecast.asked import told_answers
+from aws_auto.ml.forecast.demand import HORIZON
 from aws_auto.ml.forecast.further import FurtherPanel, fit_further
 from aws_auto.ml.forecast.grid import DAY, HourGrid
 
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 START = datetime(2026, 3, 2, tzinfo=UTC)
 DAYS, LENGTH = 70, 5
+#: Hours after which the model is fitted again.
+AGE = 4 * 7 * DAY
 DRAWS = 2000
 
 
@@ -81,16 +85,11 @@ def real() -> dict[str, tuple[HourGrid, Ahead, int]]:
 
 def measured(label: str, grid: HourGrid, ahead: Ahead, border: int) -> dict[str, Any]:
     """One row: losses with what is known over losses without."""
-    past = HourGrid(grid.resources, grid.first, grid.values[:, :border])
     origins = np.arange(border - 1, grid.hours - DAY, dtype=np.int64)
-    losses = []
-    for known in (ahead, Ahead()):
-        model = fit_further(FurtherPanel(past, known.signals(past)), floor=0.0)
-        panel = FurtherPanel(grid, known.signals(grid))
-        design = panel.design(origins)
-        said = told_answers(model, panel, origins, since=border)
-        losses.append(np.nan_to_num(metrics.pinball(design.truth, said, model.levels)))
-    target = np.broadcast_to(origins[:, None] + np.array(design.steps), losses[0].shape)
+    losses = [
+        np.concatenate([_losses(grid, known, some) for some in _by_age(origins)], axis=1) for known in (ahead, Ahead())
+    ]
+    target = np.broadcast_to(origins[:, None] + np.arange(HORIZON + 1, DAY + 1), losses[0].shape)
     signal = np.any(ahead.signals(grid), axis=0)
     marked = signal[np.arange(len(signal))[:, None, None], target]
     days = np.unique(target[marked] // DAY)
@@ -106,6 +105,22 @@ def measured(label: str, grid: HourGrid, ahead: Ahead, border: int) -> dict[str,
         "all": losses[0].sum() / losses[1].sum(),
         "days": len(np.unique(target // DAY)),
     }
+
+
+def _by_age(origins: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """Origins that one model answers."""
+    return np.split(origins, np.arange(AGE, len(origins), AGE))
+
+
+def _losses(grid: HourGrid, ahead: Ahead, origins: NDArray[np.int64]) -> Floats:
+    """Quantile loss ``(R, O, S)`` of a model that was fitted at the first of these origins."""
+    fitted = int(origins[0]) + 1
+    past = HourGrid(grid.resources, grid.first, grid.values[:, :fitted])
+    model = fit_further(FurtherPanel(past, ahead.signals(past)), floor=0.0)
+    here = HourGrid(grid.resources, grid.first, grid.values[:, : origins[-1] + 1 + DAY])
+    panel = FurtherPanel(here, ahead.signals(here))
+    said = told_answers(model, panel, origins, since=fitted)
+    return np.nan_to_num(metrics.pinball(panel.design(origins).truth, said, model.levels))
 
 
 def main() -> None:
