@@ -19,9 +19,8 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Indices = NDArray[np.int64]
 
-#: Days judged before the judgement is believed; weight of a judged step halves with this many.
+#: Days judged before the judgement is believed.
 LEAST_DAYS = 2
-HALF_LIFE_DAYS = 7.0
 #: Targets of target tracking, as shares of capacity.
 TARGETS = np.linspace(0.2, 1.2, 21)
 #: Days over which it is counted how much of a promise was spent.
@@ -67,9 +66,11 @@ class Rule(Protocol):
 
     Attributes:
         knobs: how many ways of deciding there are; in a rehearsal, those of others may follow.
+        half_life_days: the weight of a rehearsed step halves with so many days.
     """
 
     knobs: int
+    half_life_days: float
 
     def learn(self, errors: Sequence[Floats]) -> None:
         """Take the past errors of each group over their width."""
@@ -101,8 +102,9 @@ def tracked(outlook: Outlook, targets: Floats, setting: Setting) -> tuple[Floats
 class Rehearsal:
     """Every knob's fleet, played on the steps that are over: what it would have cost, and what it would have broken."""
 
-    def __init__(self, setting: Setting) -> None:
+    def __init__(self, setting: Setting, *, half_life_days: float) -> None:
         self._setting = setting
+        self._half_life = half_life_days * setting.day
         self._sizes = np.zeros((0, 0))
         self._sums = np.zeros((3, 0))
         self._weight = 0.0
@@ -131,9 +133,9 @@ class Rehearsal:
         self._sizes = whole[-boot - 1 :]
         lack = load[:, None] / self._setting.capacity - ready
         violated = lack > ROUNDING
-        weight = 0.5 ** (np.arange(steps)[::-1] / (HALF_LIFE_DAYS * self._setting.day))
+        weight = 0.5 ** (np.arange(steps)[::-1] / self._half_life)
         new = weight @ np.stack([sizes, np.maximum(lack, 0.0), violated])
-        fade = 0.5 ** (steps / (HALF_LIFE_DAYS * self._setting.day))
+        fade = 0.5 ** (steps / self._half_life)
         self._sums = (fade * self._sums if self._steps else 0.0) + new
         self._weight = fade * self._weight + float(weight.sum())
         self._steps += steps

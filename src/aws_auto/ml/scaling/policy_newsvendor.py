@@ -70,7 +70,7 @@ class Newsvendor:
         self._cautious = TargetTracking(setting, target=CAUTIOUS_TARGET)
         self._rule: Rule = Promise(setting, goal) if isinstance(goal, Slo) else Priced(setting, goal, self._groups)
         self._targets = TARGETS[TARGETS < 1] if isinstance(goal, Slo) else TARGETS
-        self._past = Rehearsal(setting)
+        self._past = Rehearsal(setting, half_life_days=self._rule.half_life_days)
         self._per_hour = per_hour
         self._recent = np.arange(1, 1 + max(1, round(SCALE_IN_HOURS * setting.steps_per_hour)))
         self._due = self._rehearsed = 0

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 STRETCHES = np.geomspace(0.4, 4.0, 11)
 #: Steps that a started instance is expected to be of use for, in boots.
 REACHES = (0.5, 1.5, 4.0)
+#: Weight of a rehearsed step halves with so many days: one rare surge must not decide for weeks.
+HALF_LIFE_DAYS = 3.0
 #: Distribution of the errors: shares of it that are each stood for by the middle one.
 EDGES = np.concatenate([np.linspace(0.0, 0.5, 6), 1 - np.geomspace(0.5, 0.001, 22)[1:], [1.0]])
 #: Decisions at most between the load that surely comes and the one that surely does not; large fleets go in blocks.
@@ -42,6 +44,7 @@ class Priced:
         self._table = np.zeros((0, 0))
         stretch, reach = np.divmod(np.arange(len(STRETCHES) * len(REACHES)), len(REACHES))
         self._stretch, self._reach = STRETCHES[stretch], np.array(REACHES)[reach] * setting.boot
+        self.half_life_days = HALF_LIFE_DAYS
         self.knobs = len(stretch)
 
     def learn(self, errors: Sequence[Floats]) -> None:

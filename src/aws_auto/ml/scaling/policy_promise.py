@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 PRICES = np.geomspace(0.5, 5000.0, 33)
 #: How many prices above its own a knob keeps what is there.
 KEPT = (0, 4, 8, 12)
+#: Weight of a rehearsed step halves with so many days: violations are rare, and need many to be counted.
+HALF_LIFE_DAYS = 7.0
 #: Price over width, on which the best margin is tabulated.
 RATIOS = np.geomspace(0.1, 1e6, 71)
 #: A promise is aimed at with this share of it: what is promised is a bound, and the future differs from the past.
@@ -47,6 +49,7 @@ class Promise:
         price, kept = np.divmod(np.arange(len(PRICES) * len(KEPT)), len(KEPT))
         self._low = price
         self._high = np.minimum(price + np.array(KEPT)[kept], len(PRICES) - 1)
+        self.half_life_days = HALF_LIFE_DAYS
         self.knobs = len(price)
 
     def learn(self, errors: Sequence[Floats]) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from aws_auto.ml.scaling.policy import TargetTracking
-from aws_auto.ml.scaling.policy_judge import HALF_LIFE_DAYS, Outlook, Rehearsal, ShortagePrice, Slo, tracked
+from aws_auto.ml.scaling.policy_judge import Outlook, Rehearsal, ShortagePrice, Slo, tracked
 from aws_auto.ml.scaling.policy_priced import REACHES, STRETCHES, Priced
 from aws_auto.ml.scaling.policy_promise import AIM, KEPT, PRICES, RATIOS, Promise, allowed, margins
 from aws_auto.ml.scaling.replay import Setting, play
@@ -32,7 +32,7 @@ def outlook(mean, width=None, *, unit=20.0, recent=None):
 
 
 def rehearsed(setting, load, sizes, *, used=0, days=3):
-    past = Rehearsal(setting)
+    past = Rehearsal(setting, half_life_days=7.0)
     for _ in range(days):
         past.play(load, sizes, sizes, used=used)
     return past
@@ -47,11 +47,11 @@ def test_a_rehearsal_is_the_replay_however_it_is_cut(boot, chunk):
     low = rng.integers(1, 8, (192, 3)).astype(float)
     high = low + rng.integers(0, 4, (192, 3))
     load[0], low[0], high[0] = 3.0, 4.0, 4.0  # the replay begins with this fleet
-    past = Rehearsal(setting)
+    past = Rehearsal(setting, half_life_days=7.0)
     for start in range(0, 192, chunk):
         rows = slice(start, start + chunk)
         past.play(load[rows], low[rows], high[rows], used=1)
-    weight = 0.5 ** (np.arange(192)[::-1] / (HALF_LIFE_DAYS * 96))
+    weight = 0.5 ** (np.arange(192)[::-1] / (7 * 96))
     weight /= weight.sum()
     for knob in range(3):
         done = play(load, load[:1], setting, Banded(low[:, knob], high[:, knob]))
@@ -71,7 +71,7 @@ def test_half_a_day_is_not_believed():
 
 def test_what_was_spent_is_of_the_knobs_in_use_and_of_a_week():
     setting = Setting(capacity=1.0, boot=0, steps_per_hour=1)
-    past, sizes = Rehearsal(setting), np.tile([1.0, 3.0], (24, 1))
+    past, sizes = Rehearsal(setting, half_life_days=7.0), np.tile([1.0, 3.0], (24, 1))
     past.play(np.full(24, 2.0), sizes, sizes, used=0)
     assert past.spent == 1.0
     for _ in range(7):
@@ -123,7 +123,7 @@ def test_the_knob_is_the_cheapest_that_kept_the_promise():
     load = np.tile([1.0, 1.0, 1.0, 3.0], 6)
     rule = Promise(setting, Slo(share=0.01))
     sizes = np.tile(np.repeat(np.arange(1.0, 34.0), len(KEPT)), (24, 1))
-    assert rule.choose(Rehearsal(setting)) % len(KEPT) == 0
+    assert rule.choose(Rehearsal(setting, half_life_days=7.0)) % len(KEPT) == 0
     assert rule.choose(rehearsed(setting, load, sizes, used=30)) == 2 * len(KEPT)
     assert Promise(setting, Slo(share=0.4)).choose(rehearsed(setting, load, sizes)) == 0
     assert rule.choose(rehearsed(setting, load * 99, sizes)) == rule.knobs - 1
@@ -176,6 +176,6 @@ def test_large_fleets_are_decided_on_in_blocks():
 def test_the_stretch_is_the_one_that_cost_least():
     setting = Setting(capacity=1.0, boot=0, steps_per_hour=1)
     rule = Priced(setting, ShortagePrice(price=10.0), ((0, 0),))
-    assert rule.tell(rule.choose(Rehearsal(setting))) == pytest.approx(1.0, rel=0.15)
+    assert rule.tell(rule.choose(Rehearsal(setting, half_life_days=7.0))) == pytest.approx(1.0, rel=0.15)
     sizes = np.tile(np.arange(1.0, 1.0 + rule.knobs), (24, 1))
     assert rule.choose(rehearsed(setting, np.full(24, 7.0), sizes)) == 6
