@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 #: Hours are told in spans of so many columns, of which an answer knows its own and the one before it. Older ones count
-#: under a sixth in the weights: telling them all moved the quantile loss by .001 of seasonal naive's.
+#: under a sixth in the weights: telling them all lowered the quantile loss by .0014 of seasonal naive's.
 MEMORY = 96
 
 

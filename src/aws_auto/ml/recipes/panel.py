@@ -36,8 +36,9 @@ class PanelPredictor:
     answered from the one before. Columns of the answer, for each step such as
     ``1h`` or ``1d``: ``expected_1h`` (median), ``low_1h``, ``high_1h`` (80 % interval); ``forecast_from`` is the start
     of step 1; ``note`` says why there is no answer. History is what the rows themselves hold: send at least 24 points
-    of a resource, better four weeks. Hours that came since the training and have a week before them in the rows also
-    tell the model which of its members to believe and how wide to be, each answer by what came before it.
+    of a resource, better four weeks. Of the hours that came since the training and have a week before them in the rows,
+    the last four to eight days also tell the model which of its members to believe and how wide to be, each answer by
+    what came before it. Nothing is kept between two calls.
     """
 
     recipe: str
