@@ -125,29 +125,25 @@ class AnomalyDetector:
         predictor = AnomalyPredictor(
             recipe=self.name, schema=fields, detector=final, settings=self.settings, trained_until=origin.end
         )
-        return TrainedModel(
+        report = TrainReport(
             recipe=self.name,
-            files={**predictor.files(), recipe.REFERENCE: recipe.reference(frame, fields, seed=seed)},
-            schema=fields,
-            report=TrainReport(
-                recipe=self.name,
-                decision=decision,
-                reason="; ".join(filter(None, (reason, taught.summary))),
-                backtests=trial.backtests,
-                calibration=trial.calibration,
-                lineage=origin,
-                charts=trial.charts,
-                notes=(
-                    f"watches {', '.join(metrics)}",
-                    f"budget: at most {self.settings.budget_per_week:g} false alarms per resource and week",
-                    *((f"back-test on {len(judged)} of {len(known)} resources",) if len(judged) < len(known) else ()),
-                    *_label_note(said, fleet),
-                    *taught.notes,
-                    *trial.notes,
-                    *beside,
-                ),
+            decision=decision,
+            reason="; ".join(filter(None, (reason, taught.summary))),
+            backtests=trial.backtests,
+            calibration=trial.calibration,
+            lineage=origin,
+            charts=trial.charts,
+            notes=(
+                f"watches {', '.join(metrics)}",
+                f"budget: at most {self.settings.budget_per_week:g} false alarms per resource and week",
+                *((f"back-test on {len(judged)} of {len(known)} resources",) if len(judged) < len(known) else ()),
+                *_label_note(said, fleet),
+                *taught.notes,
+                *trial.notes,
+                *beside,
             ),
         )
+        return recipe.packed(predictor, frame, report, seed=seed)
 
     @property
     def history(self) -> timedelta:

@@ -219,21 +219,17 @@ class CapacityPlanner:
             layout=found.layout,
             trained_until=origin.end,
         )
-        return TrainedModel(
+        report = TrainReport(
             recipe=self.name,
-            files={**predictor.files(), recipe.REFERENCE: recipe.reference(frame, fields, seed=seed)},
-            schema=fields,
-            report=TrainReport(
-                recipe=self.name,
-                decision=decision,
-                reason=reason,
-                backtests=tests,
-                calibration=_calibration(models["ours"], test),
-                lineage=origin,
-                charts=_charts(models, test, earlier),
-                notes=tuple(notes),
-            ),
+            decision=decision,
+            reason=reason,
+            backtests=tests,
+            calibration=_calibration(models["ours"], test),
+            lineage=origin,
+            charts=_charts(models, test, earlier),
+            notes=tuple(notes),
         )
+        return recipe.packed(predictor, frame, report, seed=seed)
 
     @property
     def history(self) -> timedelta:

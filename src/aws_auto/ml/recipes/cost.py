@@ -95,21 +95,17 @@ class CostOptimizer:
             settings=settings,
             panel_of=panel_of,
         )
-        return TrainedModel(
+        report = TrainReport(
             recipe=self.name,
-            files={**predictor.files(), recipe.REFERENCE: recipe.reference(frame, fields, seed=seed)},
-            schema=fields,
-            report=TrainReport(
-                recipe=self.name,
-                decision=decision,
-                reason=reason,
-                backtests=trial.backtests,
-                calibration=(_held_by_rule(panel, trial),) if predictor.is_rule else trial.calibration,
-                lineage=origin,
-                charts=_charts(panel, trial),
-                notes=(*_notes(panel), *trial.notes),
-            ),
+            decision=decision,
+            reason=reason,
+            backtests=trial.backtests,
+            calibration=(_held_by_rule(panel, trial),) if predictor.is_rule else trial.calibration,
+            lineage=origin,
+            charts=_charts(panel, trial),
+            notes=(*_notes(panel), *trial.notes),
         )
+        return recipe.packed(predictor, frame, report, seed=seed)
 
     @property
     def history(self) -> timedelta:

@@ -102,21 +102,17 @@ class DemandForecaster:
             further=fit_further(further_of(panel), floor=floor) if panel.grid.cycle > HORIZON else None,
             further_of=further_of,
         )
-        return TrainedModel(
+        report = TrainReport(
             recipe=self.name,
-            files={**predictor.files(), recipe.REFERENCE: recipe.reference(frame, fields, seed=seed)},
-            schema=fields,
-            report=TrainReport(
-                recipe=self.name,
-                decision=decision,
-                reason=reason,
-                backtests=trial.backtests,
-                calibration=trial.calibration,
-                lineage=origin,
-                charts=_charts(panel, trial, metric),
-                notes=(*_notes(frame, panel, settings, blend), *trial.notes),
-            ),
+            decision=decision,
+            reason=reason,
+            backtests=trial.backtests,
+            calibration=trial.calibration,
+            lineage=origin,
+            charts=_charts(panel, trial, metric),
+            notes=(*_notes(frame, panel, settings, blend), *trial.notes),
         )
+        return recipe.packed(predictor, frame, report, seed=seed)
 
     @property
     def history(self) -> timedelta:

@@ -227,21 +227,17 @@ class PerformancePredictor:
             judged=judged_columns(table),
             trained_until=origin.end,
         )
-        return TrainedModel(
+        report = TrainReport(
             recipe=self.name,
-            files={**predictor.files(), recipe.REFERENCE: recipe.reference(frame, fields, seed=seed)},
-            schema=fields,
-            report=TrainReport(
-                recipe=self.name,
-                decision=decision,
-                reason=reason,
-                backtests=tests,
-                calibration=promised_of(trial, asked, truth_of(test)),
-                lineage=origin,
-                charts=charts_of(answers, tests[0].baseline_name, asked, test),
-                notes=tuple(notes),
-            ),
+            decision=decision,
+            reason=reason,
+            backtests=tests,
+            calibration=promised_of(trial, asked, truth_of(test)),
+            lineage=origin,
+            charts=charts_of(answers, tests[0].baseline_name, asked, test),
+            notes=tuple(notes),
         )
+        return recipe.packed(predictor, frame, report, seed=seed)
 
     @property
     def history(self) -> timedelta:

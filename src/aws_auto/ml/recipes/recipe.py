@@ -13,13 +13,14 @@ from aws_auto.errors import NotEnoughData
 from aws_auto.frame import RESOURCE, TIMESTAMP, Metric
 from aws_auto.ml import files
 from aws_auto.ml.evaluation.backtest import split
-from aws_auto.results import Decision, Field, Lineage
+from aws_auto.results import Decision, Field, Lineage, TrainedModel
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from aws_auto.frame import MetricFrame
-    from aws_auto.results import BackTest
+    from aws_auto.protocols import Predictor
+    from aws_auto.results import BackTest, TrainReport
 
 LEAST_DAYS = 8
 _TICK = timedelta(microseconds=1)
@@ -126,6 +127,17 @@ def reference(frame: MetricFrame, fields: Sequence[Field], *, seed: int) -> byte
         phase = int(np.random.default_rng(seed).integers(every))
         recent = recent.filter((pl.col(TIMESTAMP).dt.epoch("s") // step) % every == phase)
     return files.to_parquet(recent)
+
+
+def packed(predictor: Predictor, frame: MetricFrame, report: TrainReport, *, seed: int) -> TrainedModel:
+    """A model with its report and the reference for drift, which is of numbers."""
+    numbers = [field for field in predictor.schema if field.kind != "text" or field.name == RESOURCE]
+    return TrainedModel(
+        recipe=report.recipe,
+        files={**predictor.files(), REFERENCE: reference(frame, numbers, seed=seed)},
+        schema=predictor.schema,
+        report=report,
+    )
 
 
 def decide(tests: Sequence[BackTest], *, champion_is_rule: bool = False) -> tuple[Decision, str]:

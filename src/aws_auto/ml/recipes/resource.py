@@ -92,15 +92,8 @@ class ResourceOptimizer:
         final = _default(every) if decision is Decision.SIMPLE_RULE else _learned(every, seed)
         origin = recipe.lineage(frame, seed=seed, simulated=simulated)
         predictor = SizePredictor(schema=_schema(frame.data, column), fleet=final, trained_until=origin.end)
-        return TrainedModel(
-            recipe=self.name,
-            files={
-                **predictor.files(),
-                recipe.REFERENCE: recipe.reference(frame, _numbers(predictor.schema), seed=seed),
-            },
-            schema=predictor.schema,
-            report=_report(trial, decision, reason, origin, [*how, *_notes(fleet, trial, len(found), reasons)]),
-        )
+        report = _report(trial, decision, reason, origin, [*how, *_notes(fleet, trial, len(found), reasons)])
+        return recipe.packed(predictor, frame, report, seed=seed)
 
     @property
     def history(self) -> timedelta:
@@ -241,11 +234,6 @@ def _schema(data: pl.DataFrame, column: str) -> tuple[Field, ...]:
     memory = [name for name in MEMORY if name in data.columns][:1]
     texts = [Field(name=name, kind="text", required=name == TYPE) for name in (TYPE, REGION) if name in data.columns]
     return (*recipe.schema(data, required=[column], optional=memory), *texts)
-
-
-def _numbers(fields: tuple[Field, ...]) -> tuple[Field, ...]:
-    """Without text: drift is of numbers."""
-    return tuple(f for f in fields if f.kind != "text" or f.name == RESOURCE)
 
 
 def _split(
