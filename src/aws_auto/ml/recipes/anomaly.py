@@ -214,8 +214,9 @@ def decide(tests: tuple[BackTest, ...], champion: Predictor | None) -> tuple[Dec
     """As every recipe, but a simple rule must be clearly better, because labelled series speak against it.
 
     The anomalies that were put in tell two detectors apart only on a large account, and the rule is the best of three
-    on these very points. On labelled series, each trained alone, F1 of the detector against that of the detector or
-    rule with the better point was .42 / .09 on NAB, .53 / .51 on MSCM, .89 / .39 on WSD and .74 / .48 on IOPS.
+    on these very points. On labelled series, each trained alone, event F1 of this verdict against that of whoever has
+    the better figure: .42 / .09 on NAB, .70 / .68 on MSCM, .91 / .51 on WSD, .76 / .47 on IOPS
+    (``bench/anomaly_alone.py``).
     """
     decision, reason = recipe.decide(
         tests, champion_is_rule=isinstance(champion, AnomalyPredictor) and champion.is_rule
