@@ -59,7 +59,7 @@ def say(ws: Workspace, about: str, verdict: options.Verdict, *, until: str | Non
         return f"{about}: {verdict.value}"
     if until is not None:
         raise UsageError("it belongs to ignore", where="--until", hint="say when the incident was: --span START/END")
-    stored = feedback.missed(ws, _incidents(about, span, note))
+    stored = feedback.missed(ws, _incidents(about, span, note), where=about)
     return f"{stored} missed incident{'' if stored == 1 else 's'}"
 
 

@@ -437,7 +437,7 @@ def feedback(
         str,
         typer.Argument(
             help="The alarm, as aws-auto ml detect lists it. With missed: the resource, or a CSV or Parquet file of"
-            " incidents with resource_id, timestamp (start), end and, if you like, note.",
+            " incidents with resource_id, timestamp (or start), end and, if you like, note.",
         ),
     ],
     verdict: Annotated[

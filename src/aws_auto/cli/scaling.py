@@ -326,7 +326,8 @@ def _plain(found: Scaled, mode: Mode) -> dict[str, object]:
 def _pair(text: str, where: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals or not name or not value:
-        raise UsageError(f"{text!r} is not NAME=VALUE", where=where)
+        example = "m5.large=0.04" if where == "--spot-price" else "web=autoscaling:web-asg"
+        raise UsageError(f"{text!r} is not NAME=VALUE", where=where, hint=f"for example {where} {example}")
     return name, value
 
 

@@ -64,11 +64,15 @@ def scaling(
         typer.Option("--spot-price", help="TYPE=USD an hour: may be bought on spot; may be repeated."),
     ] = None,
     spot_share: Annotated[
-        float, typer.Option("--spot-share", help="Share of the fleet's capacity that may be on spot.")
-    ] = 1.0,
+        float | None,
+        typer.Option("--spot-share", help="Share of the fleet's capacity that may be on spot.", show_default="1.0"),
+    ] = None,
     reclaim: Annotated[
-        float, typer.Option("--reclaim", help="Probability that a spot pool is reclaimed within an hour.")
-    ] = 0.05,
+        float | None,
+        typer.Option(
+            "--reclaim", help="Probability that a spot pool is reclaimed within an hour.", show_default="0.05"
+        ),
+    ] = None,
     slo: Annotated[str, typer.Option("--slo", help="Steps that may have more load than is ready, at most.")] = "0.5%",
     minimum: Annotated[int, typer.Option("--min", min=0, help="Instances at least.")] = 1,
     maximum: Annotated[int | None, typer.Option("--max", min=1, help="Instances at most.")] = None,
@@ -229,11 +233,19 @@ def _price(price: float | None, instance_type: str | None) -> float | None:
 
 
 def _mix(
-    instance_type: str | None, types: str | None, spot: list[str], *, spot_share: float, reclaim: float
+    instance_type: str | None, types: str | None, spot: list[str], *, spot_share: float | None, reclaim: float | None
 ) -> Mix | None:
+    """What the fleet may consist of, None for equal instances; what makes no sense is told before anything is pulled.
+
+    Raises:
+        UsageError: a type is not known, a price or share is none, or a flag is about spot and nothing is on spot.
+    """
     from aws_auto.cli.scaling import prices_by_type
     from aws_auto.pipeline.simulate_mix import Mix
 
+    for flag, share in (("--spot-share", spot_share), ("--reclaim", reclaim)):
+        if share is not None and not spot:
+            raise UsageError("nothing may be bought on spot", where=flag, hint="add --spot-price m5.large=0.04")
     if not types and not spot:
         return None
     if instance_type is None:
@@ -242,13 +254,15 @@ def _mix(
             where="--types",
             hint="name it: --instance-type m5.large",
         )
-    return Mix(
+    mix = Mix(
         instance_type=instance_type,
         types=options.words(types),
         spot_prices=prices_by_type(spot),
-        spot_share=spot_share,
-        reclaim=reclaim,
+        spot_share=Mix.spot_share if spot_share is None else spot_share,
+        reclaim=Mix.reclaim if reclaim is None else reclaim,
     )
+    mix.offers()
+    return mix
 
 
 def _events(file: Path | None) -> tuple[tuple[datetime, datetime], ...]:

@@ -108,8 +108,6 @@ def collect(
     missing = window.without(ws.lake.closed(source.scope))
     estimate = _sum(source.estimate(part) for part in missing)
     announce(estimate)
-    if not dry_run and not ws.journal.entries(KIND[source.simulated], limit=1):
-        ws.journal.append(KIND[source.simulated], scope=source.scope)
     said: list[str] = []
     batches, rows = (0, 0) if dry_run else _pull(ws, source, missing, progress, said)
     report = CollectReport(
@@ -159,6 +157,12 @@ def refuse_mixing(ws: Workspace, source: Source) -> None:
         )
 
 
+def _mark(ws: Workspace, source: Source) -> None:
+    """Say what the workspace holds, before the first row of it is stored."""
+    if not ws.journal.entries(KIND[source.simulated], limit=1):
+        ws.journal.append(KIND[source.simulated], scope=source.scope)
+
+
 def _pull(ws: Workspace, source: Source, missing: list[Window], progress: Progress, said: list[str]) -> tuple[int, int]:
     total = sum(map(_seconds, missing))
     batches = rows = before = done = 0
@@ -167,6 +171,7 @@ def _pull(ws: Workspace, source: Source, missing: list[Window], progress: Progre
             kept, note = admitted(ws, batch)
             said += [note] if note else []
             if kept is not None and (len(batch.rows) or not batch.keys):
+                _mark(ws, source)
                 rows += ws.lake.write(kept)
             if batch.final:
                 ws.lake.close(source.scope, batch.window)

@@ -62,7 +62,9 @@ def feedback(
     found = pl.DataFrame() if not known.collect_schema() else known.filter(pl.col("anomaly_id") == anomaly_id).collect()
     if found.is_empty():
         raise UsageError(
-            f"no alarm is called {anomaly_id!r}", hint="list alarms with their ids: aws-auto ml detect --json"
+            f"no alarm is called {anomaly_id!r}",
+            where=str(ws.root),
+            hint="list alarms with their ids: aws-auto ml detect --json",
         )
     said = found.head(1).select(
         RESOURCE,
@@ -78,12 +80,13 @@ def feedback(
     ws.journal.append("feedback", anomaly_id=anomaly_id, verdict=str(verdict), note=note)
 
 
-def missed(ws: Workspace, incidents: pl.DataFrame) -> int:
+def missed(ws: Workspace, incidents: pl.DataFrame, *, where: str = "incidents") -> int:
     """Store incidents that raised no alarm, or should have; a training learns from them.
 
     Args:
         ws: where the metrics are.
-        incidents: ``resource_id, timestamp`` (start), ``end`` and, if you like, ``note``; times as of `spans_of`.
+        incidents: ``resource_id, timestamp`` (or ``start``), ``end`` and, if you like, ``note``; as of `spans_of`.
+        where: what the table is called, for errors.
 
     Returns:
         How many were stored.
@@ -92,16 +95,14 @@ def missed(ws: Workspace, incidents: pl.DataFrame) -> int:
         SchemaError: a column is missing or empty, a time cannot be read, or an incident ends before it starts.
         UsageError: there is no incident, or there are no metrics of its resource at that time.
     """
-    table = spans_of(incidents, where="incidents").unique(KEYS, keep="last", maintain_order=True)
+    table = spans_of(incidents, where=where).unique(KEYS, keep="last", maintain_order=True)
     if table.is_empty():
-        raise UsageError(
-            "there is no incident", where="incidents", hint="one row for each: resource_id, timestamp, end"
-        )
+        raise UsageError("there is no incident", where=where, hint="one row for each: resource_id, timestamp, end")
     for resource, start, end in table.select(RESOURCE, TIMESTAMP, "end").iter_rows():
         if not _has_metrics(ws, resource, Window(start, end + timedelta(microseconds=1))):
             raise UsageError(
                 f"there are no metrics of {resource!r} from {start:%Y-%m-%dT%H:%MZ} to {end:%Y-%m-%dT%H:%MZ}",
-                where="incidents",
+                where=where,
                 hint="write the resource as aws-auto ml detect names it, and times in UTC",
             )
     said = table.select(

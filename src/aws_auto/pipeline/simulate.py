@@ -151,7 +151,9 @@ def load_of_table(table: pl.DataFrame, *, name: str, period: timedelta | None = 
     """
     if table.is_empty():
         raise NotEnoughData("has no rows", where=name, hint="one row a step: timestamp and load")
-    found = MetricFrame.of(table.with_columns(pl.lit(name).alias(RESOURCE)), require=[LOAD])
+    if missing := [column for column in (TIMESTAMP, LOAD) if column not in table.columns]:
+        raise SchemaError(f"has no {', '.join(missing)}", where=name, hint=f"there is {', '.join(table.columns)}")
+    found = MetricFrame.of(table.with_columns(pl.lit(name).alias(RESOURCE)))
     rows = found.data.select(TIMESTAMP, LOAD)
     if rows[LOAD].dtype != pl.Float64:
         raise SchemaError(f"holds {rows[LOAD].dtype}, not numbers", where=f"{name}: {LOAD}", hint="write plain numbers")

@@ -41,6 +41,28 @@ class Mix:
     spot_share: float = 1.0
     region: str = REGION
 
+    def offers(self) -> tuple[Offer, ...]:
+        """The pools, in units of the capacity of one ``instance_type``.
+
+        Raises:
+            UsageError: a type is not known, or a share is none.
+        """
+        from aws_auto.ml.scaling.fleet import Offer
+        from aws_auto.ml.scaling.requirements import offers_of
+
+        for flag, share in (("--spot-share", self.spot_share), ("--reclaim", self.reclaim)):
+            if not 0 <= share <= 1:
+                raise UsageError(f"{share:g} is no share between 0 and 1", where=flag, hint="for example 0.5")
+        known = lookup(self.instance_type, self.region)
+        if known is None:
+            raise UsageError(
+                f"the price of {self.instance_type} is not known in {self.region}",
+                where="--instance-type",
+                hint="choose a type of the price table; prices of one fleet must be of one list",
+            )
+        present = Offer(name=self.instance_type, capacity=1.0, price=known.usd_per_hour)
+        return offers_of(present, self.region, self.types, self.spot_prices, reclaim=self.reclaim)
+
 
 @dataclass(frozen=True, kw_only=True)
 class MixRow:
@@ -116,23 +138,8 @@ def play_mixed(
 
 def _offers(mix: Mix, setting: Setting) -> list[Offer]:
     """The pools, in the unit of the load and by the step."""
-    from aws_auto.ml.scaling.fleet import Offer
-    from aws_auto.ml.scaling.requirements import offers_of
-
-    for flag, share in (("--spot-share", mix.spot_share), ("--reclaim", mix.reclaim)):
-        if not 0 <= share <= 1:
-            raise UsageError(f"{share:g} is no share between 0 and 1", where=flag)
-    known = lookup(mix.instance_type, mix.region)
-    if known is None:
-        raise UsageError(
-            f"the price of {mix.instance_type} is not known in {mix.region}",
-            where="--instance-type",
-            hint="choose a type of the price table; prices of one fleet must be of one list",
-        )
-    present = Offer(name=mix.instance_type, capacity=1.0, price=known.usd_per_hour)
-    found = offers_of(present, mix.region, mix.types, mix.spot_prices, reclaim=mix.reclaim)
     step = 1 - (1 - mix.reclaim) ** (1 / setting.steps_per_hour)
     return [
         replace(one, capacity=one.capacity * setting.capacity, reclaim=step if one.purchase == "spot" else 0.0)
-        for one in found
+        for one in mix.offers()
     ]

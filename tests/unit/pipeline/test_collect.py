@@ -181,6 +181,14 @@ def test_simulated_and_real_data_do_not_share_a_workspace(first):
     assert ws.lake.datasets() == stored
 
 
+def test_an_answer_without_rows_decides_nothing_about_what_a_workspace_holds():
+    ws = memory_workspace()
+    nothing = batch(Window(NOW, NOW))
+    collect(ws, ScriptedSource(lambda _: iter([nothing]), simulated=False), WINDOW)
+    collect(ws, ScriptedSource(hourly, simulated=True, scope="other:1"), WINDOW)
+    assert is_simulated(ws)
+
+
 def test_a_dry_run_decides_nothing_about_what_a_workspace_holds():
     ws = memory_workspace()
     collect(ws, ScriptedSource(hourly, simulated=True), WINDOW, dry_run=True)

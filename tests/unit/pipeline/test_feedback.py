@@ -47,6 +47,11 @@ def test_missed_incidents_are_kept_beside_the_verdicts_on_alarms(ws):
     assert said["said_at"].null_count() == 0
 
 
+def test_an_incident_may_start_or_have_a_timestamp(ws):
+    assert missed(ws, incidents(5).rename({"timestamp": "start"})) == 1
+    assert verdicts(ws)["timestamp"].to_list() == incidents(5)["timestamp"].to_list()
+
+
 def test_the_same_incident_again_replaces_what_was_said(ws):
     missed(ws, incidents(5))
     twice = pl.concat([incidents(5), incidents(5)]).with_columns(note=pl.Series(["old", "new"]))
@@ -65,8 +70,9 @@ def test_an_incident_without_metrics_is_refused_by_name_and_time(ws):
 
 
 def test_a_table_of_something_else_is_refused(ws):
-    with pytest.raises(SchemaError, match="has no end"):
-        missed(ws, incidents(5).drop("end"))
+    with pytest.raises(SchemaError, match="has no end") as caught:
+        missed(ws, incidents(5).drop("end"), where="i.csv")
+    assert caught.value.where == "i.csv"
     with pytest.raises(UsageError, match="no incident"):
         missed(ws, incidents(5).head(0))
 

@@ -158,8 +158,9 @@ def test_a_table_of_times_and_load_is_a_history():
 
 
 def test_a_table_without_a_load_is_refused():
-    with pytest.raises(SchemaError, match="load"):
+    with pytest.raises(SchemaError, match="has no load") as caught:
         use_case.load_of_table(pl.DataFrame({"timestamp": ["2026-01-01T00:00:00Z"], "y": [1.0]}), name="x")
+    assert (caught.value.where, caught.value.hint) == ("x", "there is timestamp, y")
     with pytest.raises(SchemaError, match="not numbers"):
         use_case.load_of_table(pl.DataFrame({"timestamp": ["2026-01-01T00:00:00Z"], "load": ["a"]}), name="x")
 

@@ -33,10 +33,12 @@ def test_pools_carry_what_their_vcpus_say_and_are_reclaimed_by_the_step():
         ({"spot_share": 1.5}, "--spot-share"),
         ({"reclaim": -0.1}, "--reclaim"),
         ({"instance_type": "z9.huge"}, "--instance-type"),
-        ({"types": ["z9.huge"]}, "types"),
+        ({"types": ["z9.huge"]}, "--types"),
+        ({"spot_prices": {"z9.huge": 0.1}}, "--spot-price"),
     ],
 )
 def test_what_makes_no_sense_is_refused_with_its_flag(changes, where):
     with pytest.raises(UsageError) as refused:
-        _offers(Mix(**{"instance_type": "m5.large", **changes}), SETTING)
+        Mix(**{"instance_type": "m5.large", **changes}).offers()
     assert refused.value.where == where
+    assert refused.value.hint

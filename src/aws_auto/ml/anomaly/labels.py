@@ -55,14 +55,16 @@ def spans_of(table: pl.DataFrame, *, where: str, beside: tuple[str, ...] = ()) -
     """A table of labels with times in UTC.
 
     Args:
-        table: ``resource_id, timestamp`` (start), ``end`` and whatever else; a time without a zone, and text in ISO
-            8601 without one, is UTC.
+        table: ``resource_id, timestamp`` (or ``start``), ``end`` and whatever else; a time without a zone, and text in
+            ISO 8601 without one, is UTC.
         where: its name, for errors.
         beside: further columns that it must have.
 
     Raises:
         SchemaError: a column is missing or empty, a time cannot be read, or a span ends before it starts.
     """
+    if TIMESTAMP not in table.columns:
+        table = table.rename({"start": TIMESTAMP}, strict=False)
     if missing := [name for name in (RESOURCE, TIMESTAMP, "end", *beside) if name not in table.columns]:
         raise SchemaError(f"has no {', '.join(missing)}", where=where, hint=f"there is {', '.join(table.columns)}")
     if empty := [name for name in (RESOURCE, TIMESTAMP, "end") if table[name].null_count()]:

@@ -203,7 +203,11 @@ def offers_of(
     for name in dict.fromkeys([*types, *spot_prices]):
         facts = lookup(name, region)
         if facts is None or facts.vcpu is None or mine is None or mine.vcpu is None:
-            raise UsageError(f"size or price of {name} beside {present.name} is not known in {region}", where="types")
+            raise UsageError(
+                f"size or price of {name} beside {present.name} is not known in {region}",
+                where="--types" if name in types else "--spot-price",
+                hint="aws-auto ml prices lists the types that are known",
+            )
         size = facts.vcpu / mine.vcpu
         if name in types:
             found.setdefault((name, "on-demand"), Offer(name=name, capacity=size, price=facts.usd_per_hour))
