@@ -114,6 +114,11 @@ class Asked:
         return AnomalyDetector().configured(AnomalySettings(**wanted))
 
 
+def asked(budget: str | None, effect: list[str] | None, exclude: list[str] | None, cool_down: str | None) -> Asked:
+    """The flags as they were given."""
+    return Asked(budget=budget, effect=tuple(effect or ()), exclude=tuple(exclude or ()), cool_down=cool_down)
+
+
 def budget(text: str) -> float:
     """False alarms a week.
 
@@ -172,11 +177,6 @@ def cool_down(text: str) -> timedelta:
     Raises:
         UsageError: it is no duration.
     """
-    from aws_auto.config.units import Duration
-
     if text.strip() == "0":
         return timedelta(0)
-    try:
-        return timedelta(seconds=Duration.parse(text).seconds)
-    except ValueError as error:
-        raise UsageError(str(error), where=COOL_DOWN, hint="write for example 1h") from error
+    return options.length(text, COOL_DOWN, example="1h", least=timedelta(0))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from aws_auto.cli import options
 from aws_auto.errors import UsageError
 
 if TYPE_CHECKING:
@@ -90,16 +92,12 @@ def _hours(period: str | None) -> int | None:
     Raises:
         UsageError: it is no duration, or no step is so long.
     """
-    from aws_auto.config.units import Duration
     from aws_auto.ml.forecast.grid import STEPS, step_name
 
     if period is None:
         return None
-    try:
-        seconds = Duration.parse(period).seconds
-    except ValueError as error:
-        raise UsageError(str(error), where=PERIOD, hint="write for example 1d") from error
-    if seconds not in {3600 * step for step in STEPS}:
+    hours = options.length(period, PERIOD, example="1d") / timedelta(hours=1)
+    if hours not in STEPS:
         steps = ", ".join(step_name(1, step) for step in STEPS)
         raise UsageError(f"no step is {period} long", where=PERIOD, hint=f"use {steps}")
-    return int(seconds) // 3600
+    return int(hours)

@@ -1,20 +1,21 @@
-"""What ``detect`` and ``feedback`` do between their flags and their tables."""
+"""``aws-auto ml detect`` and ``feedback``: what is wrong, why, and what people say about it."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
-from aws_auto.cli import monitoring, options, render
-from aws_auto.errors import SchemaError, UsageError
-from aws_auto.pipeline.ports import Alert
-from aws_auto.pipeline.workspace import service_graph
+import typer
+
+from aws_auto.cli import alarming, monitoring, options, render
+from aws_auto.cli.inputs import collected, opened
+from aws_auto.errors import EXIT_DRIFT, SchemaError, UsageError
 from aws_auto.results import as_json as to_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
 
     import polars as pl
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from aws_auto.ml.anomaly.root_cause.topology import Topology
     from aws_auto.pipeline.detect import Detection
     from aws_auto.pipeline.explain import Found
-    from aws_auto.pipeline.ports import Window, Workspace
+    from aws_auto.pipeline.ports import Alert, Window, Workspace
 
 #: The word of ``--topology`` that asks AWS.
 XRAY = "xray"
@@ -31,6 +32,86 @@ MOST_SHOWN = 3
 #: Pieces of evidence of an alarm that are printed as JSON, the strongest; there is one for every metric.
 MOST_EVIDENCE = 25
 BLOCKS = "▁▂▃▄▅▆▇█"
+
+
+def detect(
+    window: options.WindowText = "1d",
+    since: options.Since = None,
+    data_source: options.Sources = None,
+    path: options.DataPath = None,
+    topology: Annotated[
+        Path | None,
+        typer.Option(
+            "--topology",
+            help="Who calls whom: CSV or Parquet with caller, callee and, if known, weight (0 to 1); a .json file of"
+            " aws xray get-service-graph; or the word xray, which asks X-Ray about the last six hours. Names may be"
+            " ids or what only one resource is called. Without it: groups, services and tags, then lagged correlation.",
+        ),
+    ] = None,
+    maintenance: Annotated[
+        list[str] | None,
+        typer.Option("--maintenance", help="Span in which nothing is told: START/END in ISO 8601; may be repeated."),
+    ] = None,
+    alarm_budget: alarming.Budget = None,
+    minimum_effect: alarming.Effect = None,
+    exclude: alarming.Exclude = None,
+    cool_down: alarming.CoolDown = None,
+    alerts: Annotated[str | None, typer.Option("--alerts", help="Channels to tell, comma-separated: slack.")] = None,
+    region: options.Region = None,
+    report: options.Report = None,
+    exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit 10 when there is something to tell.")] = False,
+    workspace: options.Home = None,
+    target: options.Target = "auto",
+    as_json: options.Json = False,
+) -> None:
+    """Find what is wrong in the newest window, and why.
+
+    It goes on from where its last run stood, so it may run every five minutes: with --window 1h a run costs the newest
+    points only.
+
+    Example: aws-auto ml detect --data-source sample --window 4d
+    """
+    monitoring.known(options.words(alerts), None)
+    spans = [options.span(text) for text in maintenance or ()]
+    asked = alarming.asked(alarm_budget, minimum_effect, exclude, cool_down)
+    asked.settings()  # what cannot be read is told before anything is pulled and paid for
+    ws = opened(workspace, target)
+    span = options.window(window, ws.clock.now(), since=since)
+    collected(ws, data_source or [], path, span, region)
+    found = run(ws, span, topology=topology, maintenance=spans, asked=asked, region=region)
+    show(ws, found, html=report, as_json=as_json)
+    tell(ws, found, options.words(alerts))
+    if exit_code and found.told:
+        raise typer.Exit(EXIT_DRIFT)
+
+
+def feedback(
+    anomaly_id: Annotated[
+        str,
+        typer.Argument(
+            help="The alarm, as aws-auto ml detect lists it. With missed: the resource, or a CSV or Parquet file of"
+            " incidents with resource_id, timestamp (or start), end and, if you like, note.",
+        ),
+    ],
+    verdict: Annotated[
+        options.Verdict, typer.Argument(help="true, false or ignore; missed for an incident that raised no alarm.")
+    ],
+    until: Annotated[str | None, typer.Option("--until", help="With ignore: a day, such as 2026-12-31.")] = None,
+    span: Annotated[str | None, typer.Option("--span", help="With missed: when it was, START/END in ISO 8601.")] = None,
+    note: Annotated[str, typer.Option("--note", help="Kept beside the verdict.")] = "",
+    workspace: options.Home = None,
+) -> None:
+    """Say whether an alarm was right, or what was missed; a false or ignored alarm is not told again.
+
+    The next training learns from it: from five incidents on how low the limit may be, from ten on which members of the
+    detector count for how much, where incidents that were held back say that this is better. So tell what was missed:
+    aws-auto ml feedback web-1 missed --span 2026-01-01T10:00Z/2026-01-01T11:30Z
+
+    Example: aws-auto ml feedback web-1@2026-01-01T00:00:00Z false --note "planned load test"
+    """
+    ws = opened(workspace)
+    said = say(ws, anomaly_id, verdict, until=until, span=span, note=note)
+    render.talk(f"{said}; next: aws-auto ml train-models --models anomaly-detector")
 
 
 def day(text: str) -> datetime:
@@ -110,7 +191,7 @@ def _graph(
     window: Window,
     region: str | None,
     *,
-    ask: Callable[..., dict[str, Any]] = service_graph,
+    ask: Callable[..., dict[str, Any]] | None = None,
 ) -> Topology:
     """A table, the JSON of X-Ray's service graph, or what X-Ray says now.
 
@@ -122,9 +203,10 @@ def _graph(
 
     from aws_auto.frame import read_table
     from aws_auto.ml.anomaly.root_cause.topology import Topology
+    from aws_auto.pipeline.workspace import service_graph
 
     if str(topology) == XRAY:
-        found = Topology.of_xray(ask(ws, window, region=region))
+        found = Topology.of_xray((ask or service_graph)(ws, window, region=region))
         render.talk(f"topology: {len(found.edges)} calls seen by X-Ray")
         return found
     if topology.suffix != ".json":
@@ -253,6 +335,7 @@ def tell(ws: Workspace, found: Detection, channels: list[str], *, send: Callable
 
 def alerts(found: Detection, told: Sequence[Found]) -> list[Alert]:
     """One alert per alarm."""
+    from aws_auto.pipeline.ports import Alert
     from aws_auto.pipeline.web.incidents import first
 
     severities = {"notice": "info", "minor": "warning", "major": "critical", "critical": "critical"}

@@ -14,17 +14,19 @@ from aws_auto.cli import (
     alarming,
     backtesting,
     demanding,
+    detecting,
     forecasting,
     ledger,
+    monitoring,
     options,
     pricing,
+    recommending,
     render,
     scaling,
-    sheets,
     simulating,
 )
 from aws_auto.cli.inputs import collected, opened
-from aws_auto.cli.options import Switch, Verdict
+from aws_auto.cli.options import Switch
 
 app = typer.Typer(
     name="ml",
@@ -162,7 +164,7 @@ def train_models(
         window=window,
         seed=seed,
         region=region,
-        alarms=_asked(alarm_budget, minimum_effect, exclude, cool_down),
+        alarms=alarming.asked(alarm_budget, minimum_effect, exclude, cool_down),
         demand=demanding.Asked(
             metric=demand_metric,
             period=demand_period,
@@ -326,177 +328,10 @@ def serve(
     server.run(ws, tuple(model or ()), host=host, port=port, tell=render.talk)
 
 
-@app.command()
-def monitor(
-    models: Annotated[str | None, typer.Option("--models", help="Comma-separated; default: all champions.")] = None,
-    drift_detection: Annotated[Switch, typer.Option("--drift-detection", help="Compare with the training data.")] = (
-        Switch.ENABLED
-    ),
-    alerts: Annotated[str | None, typer.Option("--alerts", help="Channels to tell, comma-separated: slack.")] = None,
-    dashboard: Annotated[str | None, typer.Option("--dashboard", help="grafana.")] = None,
-    publish_readings: Annotated[
-        bool,
-        typer.Option("--publish-readings", help="Write the readings to CloudWatch, which the dashboard draws; billed."),
-    ] = False,
-    window: options.WindowText = "1d",
-    since: options.Since = None,
-    data_source: options.Sources = None,
-    path: options.DataPath = None,
-    region: options.Region = None,
-    config: options.Config = None,
-    exit_code: Annotated[
-        bool, typer.Option("--exit-code", help="Exit 10 when drift or degradation was found.")
-    ] = False,
-    report: options.Report = None,
-    workspace: options.Home = None,
-    target: options.Target = "auto",
-    as_json: options.Json = False,
-) -> None:
-    """Compare the newest window with what the champions were trained on, and tell whom it concerns.
-
-    Example: aws-auto ml monitor --data-source sample --drift-detection enabled --exit-code
-    """
-    from aws_auto.cli import monitoring
-    from aws_auto.errors import EXIT_DRIFT
-    from aws_auto.pipeline.workspace import may_publish
-
-    monitoring.known(options.words(alerts), dashboard)
-    ws = opened(workspace, target)
-    if publish_readings:
-        may_publish(ws)
-    rules = monitoring.rules_of(ws, config)  # a faulty file is told before anything is pulled and paid for
-    span = options.window(window, ws.clock.now(), since=since)
-    collected(ws, data_source or [], path, span, region)
-    found = monitoring.check(ws, options.words(models), span, rules=rules, drift=drift_detection is Switch.ENABLED)
-    monitoring.show(ws, found, html=report, as_json=as_json)
-    monitoring.tell(
-        ws, found, channels=options.words(alerts), dashboard=dashboard, publish=publish_readings, region=region
-    )
-    if exit_code and found.trouble:
-        raise typer.Exit(EXIT_DRIFT)
-
-
-@app.command()
-def detect(
-    window: options.WindowText = "1d",
-    since: options.Since = None,
-    data_source: options.Sources = None,
-    path: options.DataPath = None,
-    topology: Annotated[
-        Path | None,
-        typer.Option(
-            "--topology",
-            help="Who calls whom: CSV or Parquet with caller, callee and, if known, weight (0 to 1); a .json file of"
-            " aws xray get-service-graph; or the word xray, which asks X-Ray about the last six hours. Names may be"
-            " ids or what only one resource is called. Without it: groups, services and tags, then lagged correlation.",
-        ),
-    ] = None,
-    maintenance: Annotated[
-        list[str] | None,
-        typer.Option("--maintenance", help="Span in which nothing is told: START/END in ISO 8601; may be repeated."),
-    ] = None,
-    alarm_budget: alarming.Budget = None,
-    minimum_effect: alarming.Effect = None,
-    exclude: alarming.Exclude = None,
-    cool_down: alarming.CoolDown = None,
-    alerts: Annotated[str | None, typer.Option("--alerts", help="Channels to tell, comma-separated: slack.")] = None,
-    region: options.Region = None,
-    report: options.Report = None,
-    exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit 10 when there is something to tell.")] = False,
-    workspace: options.Home = None,
-    target: options.Target = "auto",
-    as_json: options.Json = False,
-) -> None:
-    """Find what is wrong in the newest window, and why.
-
-    It goes on from where its last run stood, so it may run every five minutes: with --window 1h a run costs the newest
-    points only.
-
-    Example: aws-auto ml detect --data-source sample --window 4d
-    """
-    from aws_auto.cli import detecting, monitoring
-    from aws_auto.errors import EXIT_DRIFT
-
-    monitoring.known(options.words(alerts), None)
-    spans = [options.span(text) for text in maintenance or ()]
-    asked = _asked(alarm_budget, minimum_effect, exclude, cool_down)
-    asked.settings()  # what cannot be read is told before anything is pulled and paid for
-    ws = opened(workspace, target)
-    span = options.window(window, ws.clock.now(), since=since)
-    collected(ws, data_source or [], path, span, region)
-    found = detecting.run(ws, span, topology=topology, maintenance=spans, asked=asked, region=region)
-    detecting.show(ws, found, html=report, as_json=as_json)
-    detecting.tell(ws, found, options.words(alerts))
-    if exit_code and found.told:
-        raise typer.Exit(EXIT_DRIFT)
-
-
-@app.command()
-def feedback(
-    anomaly_id: Annotated[
-        str,
-        typer.Argument(
-            help="The alarm, as aws-auto ml detect lists it. With missed: the resource, or a CSV or Parquet file of"
-            " incidents with resource_id, timestamp (or start), end and, if you like, note.",
-        ),
-    ],
-    verdict: Annotated[
-        Verdict, typer.Argument(help="true, false or ignore; missed for an incident that raised no alarm.")
-    ],
-    until: Annotated[str | None, typer.Option("--until", help="With ignore: a day, such as 2026-12-31.")] = None,
-    span: Annotated[str | None, typer.Option("--span", help="With missed: when it was, START/END in ISO 8601.")] = None,
-    note: Annotated[str, typer.Option("--note", help="Kept beside the verdict.")] = "",
-    workspace: options.Home = None,
-) -> None:
-    """Say whether an alarm was right, or what was missed; a false or ignored alarm is not told again.
-
-    The next training learns from it: from five incidents on how low the limit may be, from ten on which members of the
-    detector count for how much, where incidents that were held back say that this is better. So tell what was missed:
-    aws-auto ml feedback web-1 missed --span 2026-01-01T10:00Z/2026-01-01T11:30Z
-
-    Example: aws-auto ml feedback web-1@2026-01-01T00:00:00Z false --note "planned load test"
-    """
-    from aws_auto.cli import detecting
-
-    ws = opened(workspace)
-    said = detecting.say(ws, anomaly_id, verdict, until=until, span=span, note=note)
-    render.talk(f"{said}; next: aws-auto ml train-models --models anomaly-detector")
-
-
-@app.command()
-def recommend(
-    window: options.WindowText = "90d",
-    data_source: options.Sources = None,
-    path: options.DataPath = None,
-    since: options.Since = None,
-    offers: Annotated[
-        Path | None, typer.Option("--offers", help="YAML or CSV file of commitments at your own rates.")
-    ] = None,
-    risk: Annotated[
-        str | None, typer.Option("--risk", help="Probability of trouble that a machine may take, such as 5%.")
-    ] = None,
-    dollars: Annotated[
-        list[str] | None,
-        typer.Option("--dollars", help="What a currency of the bill is worth, such as EUR=1.10; may be repeated."),
-    ] = None,
-    csv: sheets.Csv = None,
-    region: options.Region = None,
-    report: options.Report = None,
-    workspace: options.Home = None,
-    target: options.Target = "auto",
-    as_json: options.Json = False,
-) -> None:
-    """Say what the bill could do without, and what moved it.
-
-    Example: aws-auto ml recommend --data-source sample --window 60d
-    """
-    from aws_auto.cli import recommending
-
-    asked = recommending.wanted(offers, risk, dollars or [])  # a faulty file is told before anything is pulled
-    ws = opened(workspace, target)
-    span = options.window(window, ws.clock.now(), since=since)
-    collected(ws, data_source or [], path, span, region)
-    recommending.run(ws, span, asked, html=report, csv=csv, as_json=as_json)
+app.command()(monitoring.monitor)
+app.command()(detecting.detect)
+app.command()(detecting.feedback)
+app.command()(recommending.recommend)
 
 
 @app.command()
@@ -519,12 +354,6 @@ def truth(
     else:
         lost = f", {stored.unmatched} fit no captured answer" if stored.unmatched else ""
         render.talk(f"stored {stored.stored} observations{lost}; next: aws-auto ml monitor")
-
-
-def _asked(
-    budget: str | None, effect: list[str] | None, exclude: list[str] | None, cool_down: str | None
-) -> alarming.Asked:
-    return alarming.Asked(budget=budget, effect=tuple(effect or ()), exclude=tuple(exclude or ()), cool_down=cool_down)
 
 
 app.command("forecast-cost")(forecasting.forecast_cost)

@@ -1,12 +1,15 @@
-"""What ``monitor`` does between its flags and its table: check, show, tell."""
+"""``aws-auto ml monitor``: check, show, tell."""
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from aws_auto.cli import render
-from aws_auto.errors import AwsAutoError, DeliveryError, TargetError, UsageError
+import typer
+
+from aws_auto.cli import options, render
+from aws_auto.cli.inputs import collected, opened
+from aws_auto.errors import EXIT_DRIFT, AwsAutoError, DeliveryError, TargetError, UsageError
 from aws_auto.results import BackTest
 from aws_auto.results import as_json as to_json
 
@@ -22,6 +25,51 @@ if TYPE_CHECKING:
 TEMPLATE = "pipelines/complete"
 CHANNELS = ("slack",)
 VARIABLES = {"slack": "AWS_AUTO_SLACK_WEBHOOK"}
+
+
+def monitor(
+    models: Annotated[str | None, typer.Option("--models", help="Comma-separated; default: all champions.")] = None,
+    drift_detection: Annotated[
+        options.Switch, typer.Option("--drift-detection", help="Compare with the training data.")
+    ] = (options.Switch.ENABLED),
+    alerts: Annotated[str | None, typer.Option("--alerts", help="Channels to tell, comma-separated: slack.")] = None,
+    dashboard: Annotated[str | None, typer.Option("--dashboard", help="grafana.")] = None,
+    publish_readings: Annotated[
+        bool,
+        typer.Option("--publish-readings", help="Write the readings to CloudWatch, which the dashboard draws; billed."),
+    ] = False,
+    window: options.WindowText = "1d",
+    since: options.Since = None,
+    data_source: options.Sources = None,
+    path: options.DataPath = None,
+    region: options.Region = None,
+    config: options.Config = None,
+    exit_code: Annotated[
+        bool, typer.Option("--exit-code", help="Exit 10 when drift or degradation was found.")
+    ] = False,
+    report: options.Report = None,
+    workspace: options.Home = None,
+    target: options.Target = "auto",
+    as_json: options.Json = False,
+) -> None:
+    """Compare the newest window with what the champions were trained on, and tell whom it concerns.
+
+    Example: aws-auto ml monitor --data-source sample --drift-detection enabled --exit-code
+    """
+    from aws_auto.pipeline.workspace import may_publish
+
+    known(options.words(alerts), dashboard)
+    ws = opened(workspace, target)
+    if publish_readings:
+        may_publish(ws)
+    rules = rules_of(ws, config)  # a faulty file is told before anything is pulled and paid for
+    span = options.window(window, ws.clock.now(), since=since)
+    collected(ws, data_source or [], path, span, region)
+    found = check(ws, options.words(models), span, rules=rules, drift=drift_detection is options.Switch.ENABLED)
+    show(ws, found, html=report, as_json=as_json)
+    tell(ws, found, channels=options.words(alerts), dashboard=dashboard, publish=publish_readings, region=region)
+    if exit_code and found.trouble:
+        raise typer.Exit(EXIT_DRIFT)
 
 
 def known(channels: list[str], dashboard: str | None) -> None:

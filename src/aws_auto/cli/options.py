@@ -66,6 +66,10 @@ Region = Annotated[str | None, typer.Option("--region", help="AWS region; defaul
 Report = Annotated[
     Path | None, typer.Option("--report", help="Where to write the HTML report; default: in the workspace.")
 ]
+SpotPrices = Annotated[
+    list[str] | None,
+    typer.Option("--spot-price", help="TYPE=USD an hour: may be bought on spot; may be repeated."),
+]
 Config = Annotated[
     list[Path] | None, typer.Option("--config", "-c", help="YAML file; may be repeated, one document in all.")
 ]
@@ -76,23 +80,53 @@ def words(text: str | None) -> list[str]:
     return [w.strip() for w in (text or "").split(",") if w.strip()]
 
 
+def length(text: str, where: str, *, example: str, least: timedelta = timedelta(seconds=1)) -> timedelta:
+    """A duration, such as 30m or 7d.
+
+    Raises:
+        UsageError: it is none, or shorter than ``least``.
+    """
+    from aws_auto.config.units import Duration
+
+    try:
+        found = timedelta(seconds=Duration.parse(text).seconds)
+    except ValueError as error:
+        raise UsageError(str(error), where=where, hint=f"for example {where} {example}") from error
+    if found < least:
+        said = "must be longer than nothing" if least else "must not be less than nothing"
+        raise UsageError(said, where=where, hint=f"for example {where} {example}")
+    return found
+
+
+def share(text: str, where: str, *, example: str) -> float:
+    """``5%`` as 0.05.
+
+    Raises:
+        UsageError: it is no percentage, or does not lie between 0 and 100.
+    """
+    from aws_auto.config.units import Percent
+
+    hint = f"between 0% and 100%, for example {where} {example}"
+    try:
+        found = Percent.parse(text).ratio
+    except ValueError as error:
+        raise UsageError(str(error), where=where, hint=hint) from error
+    if not 0 < found < 1:
+        raise UsageError(f"{text} is no share of a whole", where=where, hint=hint)
+    return found
+
+
 def window(text: str, now: datetime, *, since: str | None = None) -> Window:
     """The window of that length, or since that day, ending now, on whole minutes.
 
     Raises:
         UsageError: the text is no duration, or the day is none or in the future.
     """
-    from aws_auto.config.units import Duration
     from aws_auto.pipeline.ports import Window as Span
 
-    try:
-        length = timedelta(seconds=Duration.parse(text).seconds)
-    except ValueError as error:
-        raise UsageError(str(error), where="--window") from error
-    if length <= timedelta(0):
-        raise UsageError("must be longer than nothing", where="--window", hint="write for example --window 30d")
+    back = length(text, "--window", example="30d")
     end = now.replace(second=0, microsecond=0)
-    start = end - length if since is None else moment(since, "--since")
+    start = end - back if since is None else moment(since, "--since")
     if start >= end:
         raise UsageError(f"{since} lies in the future", where="--since", hint="write a day that is over")
     return Span(start, end)

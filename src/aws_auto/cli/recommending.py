@@ -1,15 +1,18 @@
-"""What ``recommend`` does between its flags and its tables."""
+"""``aws-auto ml recommend``: what the bill could do without."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
-from aws_auto.cli import render, sheets
+import typer
+
+from aws_auto.cli import options, render, sheets
+from aws_auto.cli.inputs import collected, opened
 from aws_auto.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from aws_auto.ml.cost.findings import Abstained, Money
     from aws_auto.pipeline.ports import Window, Workspace
@@ -17,6 +20,39 @@ if TYPE_CHECKING:
 
 #: Of things with one reason so many are named.
 _SHOWN = 5
+
+
+def recommend(
+    window: options.WindowText = "90d",
+    data_source: options.Sources = None,
+    path: options.DataPath = None,
+    since: options.Since = None,
+    offers: Annotated[
+        Path | None, typer.Option("--offers", help="YAML or CSV file of commitments at your own rates.")
+    ] = None,
+    risk: Annotated[
+        str | None, typer.Option("--risk", help="Probability of trouble that a machine may take, such as 5%.")
+    ] = None,
+    dollars: Annotated[
+        list[str] | None,
+        typer.Option("--dollars", help="What a currency of the bill is worth, such as EUR=1.10; may be repeated."),
+    ] = None,
+    csv: sheets.Csv = None,
+    region: options.Region = None,
+    report: options.Report = None,
+    workspace: options.Home = None,
+    target: options.Target = "auto",
+    as_json: options.Json = False,
+) -> None:
+    """Say what the bill could do without, and what moved it.
+
+    Example: aws-auto ml recommend --data-source sample --window 60d
+    """
+    asked = wanted(offers, risk, dollars or [])  # a faulty file is told before anything is pulled
+    ws = opened(workspace, target)
+    span = options.window(window, ws.clock.now(), since=since)
+    collected(ws, data_source or [], path, span, region)
+    run(ws, span, asked, html=report, csv=csv, as_json=as_json)
 
 
 def wanted(offers: Path | None, risk: str | None, dollars: list[str]) -> Wanted:
@@ -30,7 +66,9 @@ def wanted(offers: Path | None, risk: str | None, dollars: list[str]) -> Wanted:
     from aws_auto.pipeline.recommend import Wanted
 
     return Wanted(
-        offers=read(offers) if offers else (), risk=_share(risk) if risk else None, dollars=dict(map(_worth, dollars))
+        offers=read(offers) if offers else (),
+        risk=options.share(risk, "--risk", example="5%") if risk else None,
+        dollars=dict(map(_worth, dollars)),
     )
 
 
@@ -98,23 +136,6 @@ def _left_open(abstained: Sequence[Abstained]) -> list[str]:
         what = f"{names}{more}" + (f" ({said} a month)" if said else "")
         lines.append((-sum(money.values()), f"nothing is said about {what}: {reason}; collect {collect}"))
     return [line for _, line in sorted(lines, key=lambda one: one[0])]
-
-
-def _share(text: str) -> float:
-    """``5%`` as 0.05.
-
-    Raises:
-        UsageError: it is no percentage between 0 and 100.
-    """
-    from aws_auto.config.units import Percent
-
-    try:
-        share = Percent.parse(text).value / 100.0
-    except ValueError as error:
-        raise UsageError(str(error), where="--risk", hint="for example --risk 5%") from error
-    if not 0.0 < share < 1.0:
-        raise UsageError(f"{text} is no risk", where="--risk", hint="between 0% and 100%, for example --risk 5%")
-    return share
 
 
 def _worth(text: str) -> tuple[str, float]:

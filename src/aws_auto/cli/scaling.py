@@ -45,10 +45,7 @@ def scale(
     types: Annotated[
         str | None, typer.Option("--types", help="Instance types that may be chosen, comma-separated.")
     ] = None,
-    spot_price: Annotated[
-        list[str] | None,
-        typer.Option("--spot-price", help="TYPE=USD an hour: may be bought on spot; may be repeated."),
-    ] = None,
+    spot_price: options.SpotPrices = None,
     spot_share: Annotated[
         float, typer.Option("--spot-share", help="Share of a fleet's capacity that may be on spot.")
     ] = 1.0,
@@ -145,8 +142,8 @@ def asked(
             least=least,
             most=most,
             slo=risk,
-            boot=_length(boot, "--boot"),
-            hold=_length(hold, "--hold"),
+            boot=options.length(boot, "--boot", example="5m", least=timedelta(0)),
+            hold=options.length(hold, "--hold", example="1h", least=timedelta(0)),
             spot_share=spot_share,
             budget=budget,
         ),
@@ -348,12 +345,3 @@ def _price(name: str, text: str) -> float:
     if not 0 <= value < float("inf"):
         raise UsageError(f"{text!r} is no price of {name}", where="--spot-price", hint="USD an hour: 0.04")
     return value
-
-
-def _length(text: str, where: str) -> timedelta:
-    from aws_auto.config.units import Duration
-
-    try:
-        return timedelta(seconds=Duration.parse(text).seconds)
-    except ValueError as error:
-        raise UsageError(str(error), where=where) from error

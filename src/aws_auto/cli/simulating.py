@@ -59,10 +59,7 @@ def scaling(
     types: Annotated[
         str | None, typer.Option("--types", help="Further types that may be chosen, comma-separated.")
     ] = None,
-    spot_price: Annotated[
-        list[str] | None,
-        typer.Option("--spot-price", help="TYPE=USD an hour: may be bought on spot; may be repeated."),
-    ] = None,
+    spot_price: options.SpotPrices = None,
     spot_share: Annotated[
         float | None,
         typer.Option("--spot-share", help="Share of the fleet's capacity that may be on spot.", show_default="1.0"),
@@ -97,18 +94,18 @@ def scaling(
     from aws_auto.pipeline.web.scaling import scaling_report
 
     fleet = use_case.Fleet(
-        boot=_length(boot, "--boot"),
+        boot=options.length(boot, "--boot", example="5m", least=timedelta(0)),
         capacity=capacity,
         price=_price(price, instance_type),
         peak_instances=peak_instances,
-        slo=_share(slo),
+        slo=options.share(slo, "--slo", example="0.5%"),
         minimum=minimum,
         maximum=maximum,
-        played=_length(play, "--play"),
+        played=options.length(play, "--play", example="7d"),
         events=_events(events),
         mix=_mix(instance_type, types, spot_price or [], spot_share=spot_share, reclaim=reclaim),
     )
-    step = _length(period, "--period") if period else None
+    step = options.length(period, "--period", example="5m") if period else None
     ws = opened(workspace, target)
     if file is not None:
         if data_source or path:
@@ -191,30 +188,6 @@ def _show_mix(found: ScalingReplay) -> None:
 
 def _usd(value: float | None) -> str | None:
     return None if value is None else f"{value:.2f}"
-
-
-def _length(text: str, where: str) -> timedelta:
-    from aws_auto.config.units import Duration
-
-    try:
-        length = timedelta(seconds=Duration.parse(text).seconds)
-    except ValueError as error:
-        raise UsageError(str(error), where=where) from error
-    if length < timedelta(0) or (length == timedelta(0) and where != "--boot"):
-        raise UsageError("must be longer than nothing", where=where, hint=f"for example {where} 5m")
-    return length
-
-
-def _share(text: str) -> float:
-    from aws_auto.config.units import Percent
-
-    try:
-        share = Percent.parse(text).ratio
-    except ValueError as error:
-        raise UsageError(str(error), where="--slo") from error
-    if not 0 < share < 1:
-        raise UsageError(f"{text} is no promise", where="--slo", hint="for example --slo 0.5%")
-    return share
 
 
 def _price(price: float | None, instance_type: str | None) -> float | None:

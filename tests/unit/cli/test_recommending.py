@@ -31,7 +31,10 @@ def test_flags_become_what_the_user_brings():
     assert recommending.wanted(None, None, []).risk is None
 
 
-@pytest.mark.parametrize(("text", "said"), [("0%", "is no risk"), ("100%", "is no risk"), ("some", "not a percentage")])
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("0%", "is no share of a whole"), ("100%", "is no share of a whole"), ("some", "not a percentage")],
+)
 def test_a_risk_is_between_nothing_and_all(text, said):
     with pytest.raises(UsageError, match=said) as caught:
         recommending.wanted(None, text, [])
