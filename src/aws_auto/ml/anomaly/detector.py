@@ -207,8 +207,7 @@ class FleetDetector:
     ) -> FleetDetector:
         """Fit on what came before ``until``, calibrate on what came after, then learn from that as well.
 
-        A resource without a day before ``until``, or with nothing after it, is calibrated on the second half of its own
-        columns.
+        Each is calibrated as of `calibrated_from`.
 
         Args:
             kind: of scorer.
@@ -223,8 +222,7 @@ class FleetDetector:
         counted, weeks = np.zeros(len(FACTORS), np.int64), 0.0
         for name, whole in fleet.items():
             grid = settings.without_excluded(whole)
-            old = grid.cut(None, until).values.shape[1] >= grid.points(DAY) and grid.end > until
-            border = until if old else grid.first + (grid.end - grid.first) // 2
+            border = calibrated_from(grid, until)
             one, deviation = ResourceDetector.fit(
                 kind, grid, until=border, labels=said.get(name, NOTHING_SAID), mixes=mixes
             )
@@ -284,6 +282,15 @@ class FleetDetector:
             limits = self.limits(name, settings.budget_per_week) / resources[name].lifted
             resources[name] = resources[name].corrected(fleet[name], said[name], limits)
         return replace(self, resources=resources)
+
+
+def calibrated_from(grid: ResourceGrid, until: int) -> int:
+    """Where a resource's calibration begins, in unix seconds.
+
+    Without a day before ``until``, or with nothing after it, that is the middle of its own columns.
+    """
+    old = grid.cut(None, until).values.shape[1] >= grid.points(DAY) and grid.end > until
+    return until if old else grid.first + (grid.end - grid.first) // 2
 
 
 def _episodes(grid: ResourceGrid, ratios: Floats) -> Ints:

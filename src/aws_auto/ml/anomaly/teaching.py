@@ -15,8 +15,8 @@ from aws_auto.ml.anomaly.detect import Detector, choose
 from aws_auto.ml.anomaly.detect.learned import LEAST, LEAST_FOR_MIX, Standing, learn, observing, standing, too_few
 from aws_auto.ml.anomaly.detect.lessons import SILENT, Lesson, excess, shares_of, together
 from aws_auto.ml.anomaly.detect.profile import MEMBERS
+from aws_auto.ml.anomaly.detector import calibrated_from
 from aws_auto.ml.anomaly.ensemble import Ensemble, one_thread
-from aws_auto.ml.anomaly.grid import DAY
 from aws_auto.ml.anomaly.labels import NOTHING_SAID
 
 if TYPE_CHECKING:
@@ -213,8 +213,7 @@ def _drawn(fleet: Mapping[str, ResourceGrid], labelled: Mapping[str, object], se
 
 def _borders(grid: ResourceGrid, until: int) -> tuple[int, int]:
     """Where judging by all members begins, and where the detectors' own calibration does, in unix seconds."""
-    old = grid.cut(None, until).values.shape[1] >= grid.points(DAY)
-    own = until if old else grid.first + (grid.end - grid.first) // 2
+    own = calibrated_from(grid, until)
     return grid.first + (own - grid.first) // 2, own
 
 
